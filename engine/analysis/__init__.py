@@ -1,0 +1,1 @@
+"""What to say about the node, and whether the telemetry bears it out."""

@@ -1,0 +1,1 @@
+"""What is wrong with the node, found without any model."""

@@ -1,0 +1,110 @@
+"""The one protocol of everything that writes words, so that nobody above it knows which backend answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from enum import IntEnum
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from engine.finding import Finding
+from engine.report import Source, Timings
+from engine.snapshot import Snapshot
+
+Form = Literal["full", "short", "answer"]
+
+
+class Message(Struct, frozen=True):
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Sampling(Struct, frozen=True):
+    """How the next token is chosen; the names and meanings are llama.cpp's."""
+
+    temperature: float = 0.2
+    """0 is greedy."""
+    top_k: int = 40
+    top_p: float = 0.95
+    min_p: float = 0.05
+    repeat_penalty: float = 1.0
+    seed: int | None = None
+    max_tokens: int = 512
+    stop: tuple[str, ...] = ()
+
+
+class Priority(IntEnum):
+    """Who goes first when slots are short: the smaller number."""
+
+    CONSOLE = 0
+    ANALYSIS = 1
+    CLIENT = 2
+
+
+class Briefing(Struct, frozen=True, eq=False):
+    """What a text is to be about, in types: what the rules narrator writes from, where a model reads the messages."""
+
+    snapshot: Snapshot
+    findings: tuple[Finding, ...]
+    form: Form
+    question: str = ""
+
+
+class Request(Struct, frozen=True, eq=False):
+    """One text to be written."""
+
+    messages: tuple[Message, ...]
+    briefing: Briefing
+    sampling: Sampling = Sampling()
+    priority: Priority = Priority.ANALYSIS
+
+
+class Started(Struct, frozen=True):
+    """The prompt has been read; the first words follow."""
+
+    prompt_tokens: int
+    cached_tokens: int
+
+
+class Delta(Struct, frozen=True):
+    """More text. Never cut inside a character, never part of a stop string."""
+
+    text: str
+
+
+class Finished(Struct, frozen=True):
+    """The text is whole (``stop``) or ran into a limit (``length``)."""
+
+    reason: Literal["stop", "length"]
+    timings: Timings
+
+
+class Failed(Struct, frozen=True):
+    """The text could not be written to its end; ``sentence`` says why and what to do."""
+
+    sentence: str
+
+
+Generation = Started | Delta | Finished | Failed
+
+
+class Backend(Protocol):
+    """Something that writes texts."""
+
+    @property
+    def source(self) -> Source:
+        """What kind of writer this is, as every text of its is marked."""
+
+    @property
+    def model(self) -> str:
+        """The name of the model that answers."""
+
+    def generate(self, request: Request) -> AsyncGenerator[Generation, None]:
+        """Write one text: ``Started``, ``Delta`` ..., then ``Finished`` or ``Failed``.
+
+        Closing the generator, or cancelling the task that reads it, cancels the work: within one token while it
+        decodes, within one chunk while it reads the prompt. Deltas come at most 15 times a second.
+        """
