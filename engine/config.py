@@ -133,7 +133,7 @@ def load(
 
     ``flags`` maps the flag (``--interval``) to its text, or to true for a switch. ``file``, or the one that the
     variable ``TELLTOP_CONFIG`` names, must exist; without either, ``config.toml`` in the platform's configuration
-    folder is read if it is there. ``problems`` are those that the caller found already: they are reported with the others.
+    folder is read if it is there. ``problems`` are those that the caller found already: they are told with the others.
 
     Raises UsageError with one sentence for each problem of each source, also of values that another source overrides.
     """
