@@ -1,0 +1,182 @@
+"""Whether a model fits this node: what it needs, worked out from its header alone, against what is free.
+
+Needed are the weights, the keys and values of the context (f16), and llama.cpp's compute buffers. Free is what the
+kernel can give without swapping (``MemAvailable`` of ``/proc/meminfo``), or less where a cgroup limits this process.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import psutil
+from msgspec import Struct
+
+from engine.errors import ModelError
+from engine.inference.gguf import GgufHeader
+from engine.text import inert
+from engine.units import size as readable
+
+DEFAULT_CONTEXT = 4096
+"""Tokens; a digest of the node and a conversation fit well, and the context's memory stays small."""
+SMALLEST_CONTEXT = 512
+"""Tokens below which not even a short digest fits."""
+MICRO_BATCH = 512
+"""Tokens that llama.cpp evaluates at once."""
+
+_STEP = 256  # llama.cpp rounds a context up to a multiple of this
+_F16 = 2
+_F32 = 4
+_LIBRARY_BYTES = 24 << 20  # llama.cpp itself and its vocabulary tables
+_UNLIMITED = 1 << 60  # cgroup v1 says "no limit" by a number near 2**63
+
+
+class LoadPlan(Struct, frozen=True):
+    """How a model is to be loaded so that it fits."""
+
+    context: int
+    """Tokens, a multiple of 256."""
+    threads: int
+    slots: int
+    """Sequences that share the context."""
+    weights_bytes: int
+    context_bytes: int
+    compute_bytes: int
+    free_bytes: int
+
+    @property
+    def needed_bytes(self) -> int:
+        """Everything together."""
+        return self.weights_bytes + self.context_bytes + self.compute_bytes
+
+
+def plan(
+    header: GgufHeader,
+    wanted_context: int | None = None,
+    *,
+    threads: int | None = None,
+    slots: int = 2,
+    proc: Path = Path("/proc"),
+    cgroup: Path = Path("/sys/fs/cgroup"),
+) -> LoadPlan:
+    """Choose the context and the threads; the context shrinks, by halves, until it fits.
+
+    ``wanted_context`` is in tokens; without it, it is the model's own but at most ``DEFAULT_CONTEXT``. Raises
+    :class:`ModelError` with the numbers when not even the smallest context fits.
+    """
+    free = free_bytes(proc, cgroup)
+    context = _rounded(wanted_context or min(header.context_length or DEFAULT_CONTEXT, DEFAULT_CONTEXT))
+    smallest = min(SMALLEST_CONTEXT, context)
+    while True:
+        chosen = LoadPlan(
+            context=context,
+            threads=threads or default_threads(),
+            slots=slots,
+            weights_bytes=header.tensor_bytes,
+            context_bytes=context_bytes(header, context),
+            compute_bytes=compute_bytes(header, context, slots),
+            free_bytes=free,
+        )
+        if chosen.needed_bytes <= free:
+            return chosen
+        if context <= smallest:
+            raise ModelError(_refusal(header, chosen))
+        context = max(smallest, _rounded(context // 2))
+
+
+def _rounded(context: int) -> int:
+    return max(1, -(-context // _STEP)) * _STEP
+
+
+def _refusal(header: GgufHeader, smallest: LoadPlan) -> str:
+    return (
+        f"The model {inert(str(header.path))} needs {readable(smallest.needed_bytes)} "
+        f"({readable(smallest.weights_bytes)} of weights, {readable(smallest.context_bytes)} for a context of "
+        f"{smallest.context} tokens, {readable(smallest.compute_bytes)} to compute) and {readable(smallest.free_bytes)} "
+        "is free: choose a smaller quantization or a smaller model, or free some memory."
+    )
+
+
+def context_bytes(header: GgufHeader, context: int) -> int:
+    """Bytes of the keys and values of ``context`` tokens in f16."""
+    heads = sum(header.kv_heads)
+    return context * heads * (header.key_length + header.value_length) * _F16
+
+
+def compute_bytes(header: GgufHeader, context: int, slots: int) -> int:
+    """Bytes of llama.cpp's working memory: the widest step of a layer, the attention mask, the logits.
+
+    An estimate: the largest live set is about four activations of the feed-forward layer's width.
+    """
+    batch = min(MICRO_BATCH, context)
+    wide = max(header.feed_forward, header.embedding, header.heads * header.key_length)
+    activations = batch * (3 * wide + 3 * header.embedding) * _F32
+    mask = batch * context * (_F16 + _F32)
+    logits = 3 * slots * header.vocabulary * _F32
+    return activations + mask + logits + _LIBRARY_BYTES
+
+
+def default_threads() -> int:
+    """Physical cores but one, which the node keeps; at least one."""
+    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        cores = min(cores, len(os.sched_getaffinity(0)))
+    return max(1, cores - 1)
+
+
+def free_bytes(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """What may still be taken without swapping, bytes: the least of the node's and of each cgroup's above this one."""
+    return min([_available(proc), *_cgroup_room(proc, cgroup)])
+
+
+def _available(proc: Path) -> int:
+    try:
+        for line in (proc / "meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass  # no such file outside Linux
+    return psutil.virtual_memory().available
+
+
+def _cgroup_room(proc: Path, root: Path) -> list[int]:
+    """Limit minus use, page cache not counted as use, of this process's cgroup and of all above it (v2 and v1)."""
+    rooms = []
+    for line in _lines(proc / "self/cgroup"):
+        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        if controllers == "":
+            top, limit, usage, cache = root, "memory.max", "memory.current", ("inactive_file", "active_file")
+        elif "memory" in controllers.split(","):
+            top = root / "memory"
+            limit, usage = "memory.limit_in_bytes", "memory.usage_in_bytes"
+            cache = ("total_inactive_file", "total_active_file")
+        else:
+            continue
+        own = top / path.lstrip("/")
+        for folder in (own, *own.parents):
+            room = _room(folder, limit, usage, cache)
+            if room is not None:
+                rooms.append(room)
+            if folder == top:
+                break
+    return rooms
+
+
+def _room(folder: Path, limit: str, usage: str, cache: tuple[str, ...]) -> int | None:
+    try:
+        most = int((folder / limit).read_text())  # v2 says "max" where there is no limit
+        used = int((folder / usage).read_text())
+    except (OSError, ValueError):
+        return None
+    if most >= _UNLIMITED:
+        return None
+    fields = dict(line.split(" ", 1) for line in _lines(folder / "memory.stat") if " " in line)
+    held = sum(int(fields.get(name, "0")) for name in cache)
+    return max(0, most - max(0, used - held))
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except OSError:
+        return []
