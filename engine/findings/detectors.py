@@ -1,0 +1,27 @@
+"""All detectors, in the order in which their findings are named when nothing else decides."""
+
+from __future__ import annotations
+
+from engine.findings.condition import Detector
+from engine.findings.cpu import iowait_high, load_high, saturated, spin, steal_high
+from engine.findings.disk import disk_full, disk_saturated
+from engine.findings.gpu import gpu_memory_full
+from engine.findings.leak import memory_leak
+from engine.findings.memory import memory_pressure, oom_risk, swap_thrash
+from engine.findings.processes import zombies
+
+DETECTORS: tuple[Detector, ...] = (
+    oom_risk,
+    memory_pressure,
+    swap_thrash,
+    memory_leak,
+    disk_full,
+    disk_saturated,
+    iowait_high,
+    load_high,
+    saturated,
+    spin,
+    steal_high,
+    gpu_memory_full,
+    zombies,
+)

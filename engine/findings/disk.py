@@ -1,0 +1,116 @@
+"""Disks and file systems: devices that cannot keep up, space that runs out."""
+
+from __future__ import annotations
+
+from engine.finding import Culprit
+from engine.findings.blame import Weighted, blame, by_io, named
+from engine.findings.condition import Condition, Figure, numbered
+from engine.findings.naming import PATH_LIMIT, quoted
+from engine.findings.settings import MIB, Settings
+from engine.snapshot import Disk, Filesystem, Process, Snapshot
+from engine.telemetry.history import History
+from engine.units import percent, rate, size, span
+
+_MARKS = 8
+
+
+def disk_saturated(history: History, settings: Settings) -> list[Condition]:
+    """``disk_saturated``: a device is busy all the time and tasks stall on I/O."""
+    now = history.latest
+    if now is None:
+        return []
+    busy = [disk for disk in now.disks if disk.busy_percent >= settings.disk_busy.clear]
+    if not busy:
+        return []
+    culprits = blame(by_io(history))
+    return [_saturated(disk, now, culprits, settings) for disk in busy]
+
+
+def _saturated(disk: Disk, now: Snapshot, culprits: tuple[Culprit, ...], settings: Settings) -> Condition:
+    stall = now.pressure.io
+    grade = settings.disk_busy.grade(disk.busy_percent) or "hold"
+    if stall and stall.some_percent < settings.disk_stall_percent:
+        grade = "hold"
+    elif grade == "warning" and stall and stall.full_avg10 >= settings.disk_stall_critical:
+        grade = "critical"
+    led = f"; {named(culprits, 1)} moves the most" if culprits else ""
+    return Condition(
+        "disk_saturated",
+        disk.name,
+        grade,
+        settings.disk_busy,
+        f"Disk {quoted(disk.name)} cannot keep up: {percent(disk.busy_percent)} busy, {rate(disk.read_bytes_s)} read "
+        f"and {rate(disk.write_bytes_s)} written{led}.",
+        culprits,
+        numbered(
+            (f"busy time of {quoted(disk.name)}", disk.busy_percent, "%"),
+            ("read", disk.read_bytes_s, "B/s"),
+            ("written", disk.write_bytes_s, "B/s"),
+            *((("time stalled on I/O", stall.some_percent, "%"),) if stall else ()),
+        ),
+        "Slow down or move the heaviest reader or writer (ionice, or a later time), or spread the data over more "
+        "devices.",
+    )
+
+
+def disk_full(history: History, settings: Settings) -> list[Condition]:
+    """``disk_full``: a writable file system has hardly any room left, and who is filling it."""
+    now = history.latest
+    if now is None:
+        return []
+    limits, found = settings.disk_taken, []
+    for system in now.filesystems:
+        grade = limits.grade(system.percent)
+        if grade is None or system.read_only or system.available_bytes > settings.disk_room_bytes:
+            continue
+        speed, culprits = _filling(history, system)
+        facts: list[Figure] = [
+            (f"space used on {quoted(system.mount, PATH_LIMIT)}", system.percent, "%"),
+            ("space available", float(system.available_bytes), "B"),
+        ]
+        sentence = (
+            f"{quoted(system.mount, PATH_LIMIT)} is {percent(system.percent)} full, {size(system.available_bytes)} left"
+        )
+        if speed >= MIB / 16 and system.available_bytes:
+            left_s = system.available_bytes / speed
+            sentence += f", and fills by {rate(speed)}: full in about {span(left_s)}"
+            facts += [("space taken", speed, "B/s"), ("time until it is full", left_s, "s")]
+        if culprits:
+            sentence += f"; {named(culprits, 1)} writes the most"
+        found.append(
+            Condition(
+                "disk_full",
+                system.mount,
+                grade,
+                limits,
+                sentence + ".",
+                culprits,
+                numbered(*facts),
+                "Find what is large (du -x, journalctl --disk-usage), remove old logs and caches, or enlarge it.",
+            )
+        )
+    return found
+
+
+def _filling(history: History, system: Filesystem) -> tuple[float, tuple[Culprit, ...]]:
+    """Bytes/s by which it fills over the last minute, and who wrote about that much in that time."""
+    recent = history.recent(60.0)
+    first, now = recent[0], recent[-1]
+    seconds = now.monotonic - first.monotonic
+    before = next((other for other in first.filesystems if other.mount == system.mount), None)
+    if before is None or seconds < 1:
+        return 0.0, ()
+    speed = (system.used_bytes - before.used_bytes) / seconds
+    if speed < MIB / 16:
+        return max(0.0, speed), ()
+    written: dict[int, float] = {}
+    newest: dict[int, Process] = {}
+    marks = recent[:: max(1, len(recent) // _MARKS)]
+    for snapshot in marks:
+        for process in snapshot.processes:
+            if process.write_bytes_s:
+                written[process.pid] = written.get(process.pid, 0.0) + process.write_bytes_s
+                newest[process.pid] = process
+    written.pop(now.self_use.pid, None)
+    shares: list[Weighted] = [(total / len(marks), newest[pid]) for pid, total in written.items()]
+    return speed, blame([pair for pair in shares if pair[0] > 0.2 * speed])
