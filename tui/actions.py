@@ -1,0 +1,112 @@
+"""Every action of the dashboard once: its keys, its word in the key line, its sentence in help and palette."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+
+from textual.binding import Binding, BindingType
+
+_SHOWN = {
+    "question_mark": "?",
+    "slash": "/",
+    "colon": ":",
+    "ctrl+c": "^C",
+    "escape": "Esc",
+    "enter": "Enter",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "space": "Space",
+    "up": "Up",
+    "down": "Down",
+    "home": "Home",
+    "end": "End",
+    "tab": "Tab",
+    "shift+tab": "Shift-Tab",
+}
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing that the operator can do. ``name`` is the Textual action on the dashboard screen."""
+
+    name: str
+    keys: tuple[str, ...]
+    help: str
+    group: str
+    footer: str = ""
+    """Its word in the key line; empty leaves it out."""
+
+    @property
+    def shown_key(self) -> str:
+        """The first key as people write it."""
+        return show_key(self.keys[0])
+
+
+def show_key(key: str) -> str:
+    """``question_mark`` is ``?``, ``f1`` is ``F1``, a letter is itself."""
+    if key in _SHOWN:
+        return _SHOWN[key]
+    return key.upper() if len(key) > 1 and key[0] == "f" and key[1:].isdigit() else key
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("help", ("f1", "question_mark", "h"), "Show this help", "General", "help"),
+    Action("filter", ("slash", "f4"), "Filter the processes while typing; Esc clears it", "Processes", "filter"),
+    Action("sort_next(1)", ("f6", "greater_than_sign"), "Sort by the next column", "Processes", "sort"),
+    Action("sort_next(-1)", ("less_than_sign",), "Sort by the column before", "Processes"),
+    Action("analyze", ("a",), "Write an analysis of the node now; once more stops it", "Words", "analyse"),
+    Action("ask", ("i",), "Ask about the node", "Words", "ask"),
+    Action("explain", ("e",), "Ask what the process under the cursor is doing", "Words", "explain"),
+    Action("freeze", ("p",), "Freeze the figures; once more goes on", "General", "freeze"),
+    Action("palette", ("colon", "ctrl+p"), "Find a command by name", "General", "command"),
+    Action("leave", ("q", "f10"), "Quit", "General", "quit"),
+    Action("open", ("enter",), "Show the analysis whole", "Words"),
+    Action("copy", ("y",), "Copy the newest answer, or the analysis, to the clipboard", "Words"),
+    Action("forget", ("ctrl+l",), "Begin a new conversation", "Words"),
+    Action("stop", ("escape",), "Stop what is being written, leave the prompt, or close what is zoomed", "General"),
+    Action("copy_or_leave", ("ctrl+c",), "Copy what is selected, or quit", "General"),
+    Action("sort_by('cpu')", ("P",), "Sort by processor", "Processes"),
+    Action("sort_by('res')", ("M",), "Sort by memory", "Processes"),
+    Action("sort_by('time')", ("T",), "Sort by processor time", "Processes"),
+    Action("sort_by('pid')", ("N",), "Sort by pid", "Processes"),
+    Action("sort_by('user')", ("U",), "Sort by user", "Processes"),
+    Action("reverse", ("I", "r"), "Turn the order round", "Processes"),
+    Action("move(-1)", ("up",), "Move up", "Processes"),
+    Action("move(1)", ("down",), "Move down", "Processes"),
+    Action("move_page(-1)", ("pageup",), "Move up a page", "Processes"),
+    Action("move_page(1)", ("pagedown",), "Move down a page", "Processes"),
+    Action("move(-1000000)", ("home", "g"), "Move to the first", "Processes"),
+    Action("move(1000000)", ("end", "G"), "Move to the last", "Processes"),
+    Action("focus_findings", ("f",), "Go to the findings; Enter there jumps to the process", "General"),
+    Action("zoom('cpu')", ("1",), "Zoom the processor panel; once more goes back", "Panels"),
+    Action("zoom('memory')", ("2",), "Zoom memory", "Panels"),
+    Action("zoom('pressure')", ("3",), "Zoom pressure", "Panels"),
+    Action("zoom('disks')", ("4",), "Zoom disks", "Panels"),
+    Action("zoom('network')", ("5",), "Zoom network", "Panels"),
+    Action("zoom('gpu')", ("6",), "Zoom GPUs", "Panels"),
+    Action("zoom('processes')", ("7",), "Zoom the process table", "Panels"),
+    Action("zoom('analysis')", ("8",), "Zoom the analysis", "Panels"),
+)
+
+
+def bindings() -> list[BindingType]:
+    """Textual bindings of every key.
+
+    They have priority, so that a key takes effect before the next one is looked at: over a slow line several arrive
+    at once, and what follows ``i`` belongs to the prompt. ``DashboardScreen.check_action`` holds them back while
+    somebody types.
+    """
+    return [Binding(",".join(action.keys), action.name, action.help, show=False, priority=True) for action in ACTIONS]
+
+
+def by_group() -> list[tuple[str, list[Action]]]:
+    """The actions for the help screen, group by group in order of first appearance."""
+    order: list[str] = []
+    for action in ACTIONS:
+        if action.group not in order:
+            order.append(action.group)
+    ordered = sorted(ACTIONS, key=lambda action: order.index(action.group))
+    return [(group, list(members)) for group, members in groupby(ordered, key=lambda action: action.group)]

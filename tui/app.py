@@ -1,0 +1,92 @@
+"""The application: wires the node to the dashboard, and leaves the terminal as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Iterable
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from engine.config import Config
+from engine.node import Node
+from tui.actions import ACTIONS
+from tui.bridge import Bridge, EngineSpoke
+from tui.look import Look, make_look
+from tui.screens.dashboard import DashboardScreen
+
+log = logging.getLogger("telltop")
+
+_THEME = "ansi-dark"
+"""The terminal's own colours and background: shortest on the wire, and what the operator has chosen."""
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
+class TelltopApp(App[int]):
+    """One node on one screen."""
+
+    TITLE = "telltop"
+    BINDINGS: ClassVar[list[BindingType]] = []
+    CSS_PATH = "screens/dashboard.tcss"
+    ENABLE_COMMAND_PALETTE = True
+
+    def __init__(self, node: Node, config: Config) -> None:
+        super().__init__()
+        self.theme = _THEME
+        color = config.color == "always" or (config.color == "auto" and not self.no_color)
+        self.look: Look = make_look(ascii_only=config.ascii, color=color)
+        self.node = node
+        self.bridge = Bridge(self.post_message)
+        self.dashboard = DashboardScreen(node, self.look)
+        self.failure: Exception | None = None
+
+    def get_default_screen(self) -> Screen[None]:
+        """The dashboard is the first screen: no other is drawn before it."""
+        return self.dashboard
+
+    def on_mount(self) -> None:
+        """Begin to sample, and make every polite way to end a program end this one."""
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._end_by, number)
+        self.node.start(self.bridge)
+
+    def _end_by(self, number: signal.Signals) -> None:
+        log.info("ended by %s", number.name)
+        self.exit(return_code=128 + number)
+
+    async def on_engine_spoke(self, message: EngineSpoke) -> None:
+        """Hand on what the engine said, and repaint once for all of it."""
+        message.stop()
+        with self.batch_update():
+            await self.dashboard.tell(self.bridge.drain())
+
+    async def on_unmount(self) -> None:
+        """Leave no thread behind."""
+        await self.node.close()
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette offers the actions of the registry."""
+        for action in ACTIONS:
+            if action.group != "General" or action.footer:
+                yield SystemCommand(action.help, f"key {action.shown_key}", self._runner(action.name))
+
+    def _runner(self, name: str) -> Callable[[], Awaitable[None]]:
+        async def run() -> None:
+            await self.dashboard.run_action(name)
+
+        return run
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A crash is a line in the log with its traceback; the person gets a sentence once the terminal is back."""
+        log.critical("unexpected error", exc_info=error)
+        self.failure = error
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self._return_code = 1
+        self._close_messages_no_wait()

@@ -1,0 +1,1 @@
+"""Whole screens: a file of behaviour and a file of style each."""

@@ -1,0 +1,56 @@
+"""Markdown that grows while it is written, at most as fast as it can be drawn."""
+
+from __future__ import annotations
+
+from textual.containers import VerticalScroll
+from textual.widgets import Markdown
+from textual.widgets.markdown import MarkdownStream
+
+
+class Prose(Markdown):
+    """Text from a writer: links do nothing, and the text so far is known."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id, classes=classes, open_links=False)
+        self.written = ""
+        self._stream: MarkdownStream | None = None
+
+    async def begin(self) -> None:
+        """Start over, with nothing written."""
+        await self.end()
+        self.written = ""
+        await self.update("")
+        self._stream = Markdown.get_stream(self)
+
+    async def feed(self, text: str) -> None:
+        """Append; what comes faster than it can be drawn is drawn together."""
+        if self._stream is None:
+            self._stream = Markdown.get_stream(self)
+        self.written += text
+        await self._stream.write(text)
+
+    async def end(self) -> None:
+        """Draw what is left and stop the stream."""
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            await stream.stop()
+
+    async def on_unmount(self) -> None:
+        """No stream outlives its widget."""
+        await self.end()
+
+
+class Paper(VerticalScroll):
+    """A scrolled space for prose that follows its end until the reader scrolls up."""
+
+    can_focus = True
+
+    def follow(self) -> None:
+        """Follow the end once there is more than fits: an anchored space would push a short text to its bottom."""
+        if not self.is_anchored and self.max_scroll_y > 0:
+            self.anchor()
+
+    def restart(self) -> None:
+        """Begin at the top again."""
+        self.anchor(False)
+        self.scroll_home(animate=False)
