@@ -1,0 +1,240 @@
+"""Every process of the node, from ``/proc/PID``: the dearest part of a sample, and therefore tiered.
+
+Each pass reads one ``stat`` of each process. A process that did nothing is recognized by its bytes and keeps the very
+same :class:`Process`; nothing of it is parsed. User and command line are read once for each (pid, start), and again
+when the name changes (an exec); ``io`` is read only for a process whose processor time has grown.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from queue import Empty
+from sys import intern
+
+from msgspec.structs import replace
+
+from engine.snapshot import Process
+from engine.telemetry.procfs.host import boot_clock
+from engine.telemetry.procfs.stat import KERNEL_THREAD, Stat, parse
+from engine.telemetry.procfs.users import Users
+from engine.telemetry.reader import per_second
+from engine.telemetry.roots import Roots
+from engine.text import inert
+
+COMMAND_LIMIT = 512
+_STAT_BYTES = 1024  # a line has 52 numbers at most; those that are used stand in its first half
+_YOUNG_S = 1.0
+"""Between fork and exec, and until it drops root's rights, a process shows its parent's command and user."""
+_HIDDEN = "Processes of other users are hidden from this user; run telltop as root to see them."
+
+
+class _Known:
+    """What is kept of a process between two passes."""
+
+    __slots__ = ("comm", "denied", "io", "process", "raw", "settled", "start", "still", "ticks", "uid")
+
+    def __init__(self, raw: bytes, stat: Stat, process: Process, uid: int, settled: bool) -> None:
+        self.raw = raw
+        self.comm = stat.comm
+        self.start = stat.start
+        self.ticks = stat.ticks
+        self.process = process
+        self.uid = uid
+        self.settled = settled
+        """User and command line are as they will stay."""
+        self.still = False
+        """No rate is shown, so that equal bytes mean an equal process."""
+        self.io: tuple[float, int, int] | None = None
+        """When its I/O was read last, bytes read and bytes written."""
+        self.denied = False
+        """Its I/O may not be read."""
+
+
+class ProcessReader:
+    """Reads all processes; of the first reading every rate is 0."""
+
+    def __init__(self, roots: Roots, users: Users | None = None, since_boot: Callable[[], float] | None = None) -> None:
+        self._proc = str(roots.proc)
+        self._users = users or Users()
+        self._since_boot = since_boot or boot_clock(roots)
+        self._hertz = os.sysconf("SC_CLK_TCK")
+        self._page = os.sysconf("SC_PAGE_SIZE")
+        self._known: dict[str, _Known] = {}
+        self._last: float | None = None
+        self.notes: tuple[str, ...] = ()
+        # of the pass under way
+        self._folder = -1
+        self._now = 0.0
+        self._interval = 0.0
+        self._boot = 0.0
+
+    def read(self, now: float) -> tuple[Process, ...]:
+        """In order of pid, as the kernel lists them. Raises OSError where /proc cannot be listed."""
+        self._interval = now - self._last if self._last is not None else 0.0
+        self._now = self._last = now
+        self._boot = self._since_boot()
+        self._forget_numbers()
+        self._folder = os.open(self._proc, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            return self._pass()
+        finally:
+            os.close(self._folder)
+
+    def _pass(self) -> tuple[Process, ...]:
+        """The hot loop: local names, one system call more or less is felt at ten thousand processes."""
+        folder, before, open_, read, close = self._folder, self._known, os.open, os.read, os.close
+        known: dict[str, _Known] = {}
+        processes: list[Process] = []
+        denied = garbled = 0
+        for pid in os.listdir(folder):  # noqa: PTH208 - of an open folder
+            if not pid.isdecimal():
+                continue
+            try:
+                descriptor = open_(f"{pid}/stat", os.O_RDONLY, dir_fd=folder)
+                try:
+                    raw = read(descriptor, _STAT_BYTES)
+                finally:
+                    close(descriptor)
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it has ended since it was listed
+            except PermissionError:
+                denied += 1
+                continue
+            entry = before.get(pid)
+            if entry is None or entry.raw != raw or not entry.still:
+                try:
+                    entry = self._renewed(int(pid), raw, entry)
+                except ValueError:
+                    garbled += 1
+                    continue
+                except (FileNotFoundError, ProcessLookupError):
+                    continue
+            known[pid] = entry
+            processes.append(entry.process)
+        self._known = known
+        self._note(hidden=bool(denied) or "1" not in known, garbled=garbled)
+        return tuple(processes)
+
+    def _note(self, hidden: bool, garbled: int) -> None:
+        notes = (_HIDDEN,) if hidden else ()
+        self.notes = (*notes, f"The kernel's line of {garbled} processes is not understood.") if garbled else notes
+
+    def _renewed(self, pid: int, raw: bytes, entry: _Known | None) -> _Known:
+        stat = parse(raw)
+        if entry is None or entry.start != stat.start:
+            return self._met(pid, raw, stat)
+        old = entry.process
+        user, command = old.user, old.command
+        if entry.comm != stat.comm or not entry.settled:
+            renamed = entry.comm != stat.comm
+            entry.comm, entry.settled = stat.comm, self._settled(stat)
+            entry.uid = os.stat(str(pid), dir_fd=self._folder).st_uid
+            user = self._users.name(entry.uid)
+            command = self._command(pid, stat) or ("" if renamed else command)
+        grown = max(0, stat.ticks - entry.ticks)
+        read, written = self._io(pid, entry, self._interval) if grown else (None, None)
+        percent = 100.0 * grown / (self._hertz * self._interval) if self._interval > 0 else 0.0
+        process = self._process(pid, stat, user, command, percent, read, written)
+        entry.raw, entry.ticks = raw, stat.ticks
+        entry.still = not grown and entry.settled
+        if process != old:
+            entry.process = process
+        return entry
+
+    def _met(self, pid: int, raw: bytes, stat: Stat) -> _Known:
+        """A process that is new, or a new one under a recycled pid.
+
+        If it was born within the interval all its time falls into it, and counts over the time that it lived, so that
+        short-lived ones show. If it was there before but hidden, nothing is known of this interval.
+        """
+        uid = os.stat(str(pid), dir_fd=self._folder).st_uid  # the owner of its folder: its effective uid
+        lived = max(self._boot - stat.start / self._hertz, 1.0 / self._hertz)
+        born = self._interval > 0 and lived <= self._interval + 1.0 / self._hertz
+        percent = 100.0 * stat.ticks / (self._hertz * lived) if born else 0.0
+        process = self._process(pid, stat, self._users.name(uid), self._command(pid, stat), percent, None, None)
+        entry = _Known(raw, stat, process, uid, self._settled(stat))
+        if born:
+            entry.io = (self._now - lived, 0, 0)
+        if born and stat.ticks:
+            read, written = self._io(pid, entry, lived)
+            entry.process = replace(process, read_bytes_s=read, write_bytes_s=written)
+        entry.still = entry.settled and entry.process.cpu_percent == 0
+        return entry
+
+    def _process(
+        self, pid: int, stat: Stat, user: str, command: str, percent: float, read: float | None, written: float | None
+    ) -> Process:
+        name = intern(inert(stat.comm.decode("utf-8", "backslashreplace")))
+        return Process(
+            pid=pid,
+            ppid=stat.ppid,
+            name=name,
+            user=user,
+            state=intern(stat.state),
+            cpu_percent=percent,
+            rss_bytes=max(0, stat.rss_pages) * self._page,
+            threads=stat.threads,
+            nice=stat.nice,
+            cpu_seconds=stat.ticks / self._hertz,
+            started=stat.start / self._hertz,
+            command=command or name,
+            kernel=bool(stat.flags & KERNEL_THREAD),
+            read_bytes_s=read,
+            write_bytes_s=written,
+        )
+
+    def _settled(self, stat: Stat) -> bool:
+        """Its user and its command line, as far as they can be read, are as they will stay."""
+        return stat.state != "D" and self._boot - stat.start / self._hertz >= _YOUNG_S
+
+    def _command(self, pid: int, stat: Stat) -> str:
+        """The command line, empty where it has none.
+
+        Of a process in uninterruptible sleep it is not read: the reader would wait for the same lock as the process
+        (its memory map's), which is how ``ps`` comes to hang on a node with a dead file server.
+        """
+        if stat.state == "D" or stat.flags & KERNEL_THREAD:
+            return ""
+        try:
+            raw = self._file(f"{pid}/cmdline", 4 * COMMAND_LIMIT)
+        except OSError:
+            return ""
+        text = raw.rstrip(b"\0 ").replace(b"\0", b" ").decode("utf-8", "backslashreplace")
+        return intern(inert(text, COMMAND_LIMIT))
+
+    def _io(self, pid: int, entry: _Known, interval: float) -> tuple[float | None, float | None]:
+        """Bytes per second that reached storage, since its I/O was read last; ``None`` when not known."""
+        if entry.denied:
+            return None, None
+        try:
+            figures = dict(line.split(b": ", 1) for line in self._file(f"{pid}/io", 4096).splitlines())
+            new = (self._now, int(figures[b"read_bytes"]), int(figures[b"write_bytes"]))
+        except PermissionError:
+            entry.denied = True
+            return None, None
+        except (OSError, KeyError, ValueError):  # it has ended, or the kernel was built without this accounting
+            return None, None
+        old, entry.io = entry.io, new
+        if old is None or interval <= 0:
+            return None, None
+        return per_second(new[1], old[1], new[0] - old[0]), per_second(new[2], old[2], new[0] - old[0])
+
+    def _file(self, path: str, limit: int) -> bytes:
+        descriptor = os.open(path, os.O_RDONLY, dir_fd=self._folder)
+        try:
+            return os.read(descriptor, limit)
+        finally:
+            os.close(descriptor)
+
+    def _forget_numbers(self) -> None:
+        """Processes that show a number for their user get the name once the name service has told it."""
+        answered = set()
+        while True:
+            try:
+                answered.add(self._users.answered.get_nowait())
+            except Empty:
+                break
+        for entry in self._known.values() if answered else ():
+            if entry.uid in answered:
+                entry.process = replace(entry.process, user=self._users.name(entry.uid))
