@@ -35,7 +35,7 @@ def _number(text: str, noun: str, metavar: str, least: float, most: float) -> Me
     return Meta(description=text, extra=extra, ge=least, le=most)
 
 
-_MODEL = _meta("GGUF model that writes the analyses, inside this process.", "the path of a file", "FILE")
+_MODEL = _meta("GGUF model that writes the analyses.", "the path of a file", "FILE")
 _CONTEXT = _number("Context of the model, in tokens.", "whole number", "N", 256, 1_048_576)
 _THREADS = _number("Threads of the model.", "whole number", "N", 1, 1024)
 _MAX_TOKENS = _number("Longest text that is written, in tokens.", "whole number", "N", 1, 100_000)
@@ -115,12 +115,22 @@ def _setting(name: str, hint: Any) -> Setting:
     )
 
 
-def unknown(name: str, known: Iterable[str]) -> str:
-    """One sentence about a ``name`` that is not one of those ``known``, with the likeliest that was meant."""
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The one of the names ``known`` that was likely meant; what all names of a kind begin with does not count."""
     from difflib import get_close_matches
 
-    close = get_close_matches(name, list(known), n=1)
-    return f"{inert(name, 80)} is unknown" + (f": did you mean {close[0]}?" if close else "")
+    bare = {_bare(one): one for one in known}
+    return next((bare[close] for close in get_close_matches(_bare(name), bare, n=1, cutoff=0.7)), None)
+
+
+def _bare(name: str) -> str:
+    return name.lstrip("-").removeprefix(VARIABLE_PREFIX)
+
+
+def unknown(name: str, known: Iterable[str]) -> str:
+    """One sentence about a ``name`` that is not one of those ``known``, with the one that was likely meant."""
+    meant = closest(name, known)
+    return f"{inert(name, 80)} is unknown" + (f": did you mean {meant}?" if meant else "")
 
 
 def load(
@@ -209,21 +219,10 @@ def _from_environment(env: Mapping[str, str], wrong: list[str]) -> dict[str, Any
             continue
         if setting := known.get(variable):
             _put(values, setting, text, wrong, where=variable)
-        elif suggestion := _misspelt(variable, known):
-            wrong.append(suggestion)
+        elif closest(variable, known):
+            # Others may begin so too: Kubernetes sets TELLTOP_PORT for every program beside a service named telltop.
+            wrong.append(unknown(variable, known))
     return values
-
-
-def _misspelt(variable: str, known: Iterable[str]) -> str:
-    """A sentence if the variable looks like one of ours. Others may begin so too: Kubernetes sets ``TELLTOP_PORT``
-    for every program in a namespace that has a service named telltop.
-    """
-    from difflib import get_close_matches
-
-    names = [name.removeprefix(VARIABLE_PREFIX) for name in known]
-    if get_close_matches(variable.removeprefix(VARIABLE_PREFIX), names, n=1, cutoff=0.8):
-        return unknown(variable, known)
-    return ""
 
 
 def _from_flags(flags: Mapping[str, str | bool], wrong: list[str]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class _BoundedFile(logging.StreamHandler[TextIO]):
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         super().__init__(os.fdopen(open_private(path), "a", encoding="utf-8", errors="backslashreplace"))
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -45,11 +45,11 @@ class _BoundedFile(logging.StreamHandler[TextIO]):
 
     def _begin_anew(self) -> None:
         try:
-            old = Path(f"{self._path}.1")
-            with self._path.open("rb") as full, os.fdopen(open_private(old, os.O_TRUNC), "wb") as kept:
+            old = Path(f"{self.path}.1")
+            with self.path.open("rb") as full, os.fdopen(open_private(old, os.O_TRUNC), "wb") as kept:
                 shutil.copyfileobj(full, kept)
         finally:
-            os.truncate(self._path, 0)
+            os.truncate(self.path, 0)
 
     def close(self) -> None:
         super().close()
@@ -76,6 +76,11 @@ def set_up(path: Path, level: str = "info") -> str | None:
     sys.unraisablehook = _unraisable
     threading.excepthook = _thread_died
     return notice
+
+
+def where() -> Path | None:
+    """The file that is logged to; ``None`` before :func:`set_up`, or when the file could not be written."""
+    return next((handler.path for handler in logging.getLogger().handlers if isinstance(handler, _BoundedFile)), None)
 
 
 def _unraisable(what: sys.UnraisableHookArgs) -> None:
