@@ -123,8 +123,8 @@ def load_high(history: History, settings: Settings) -> list[Condition]:
                 ("load over 1 minute", now.cpu.load[0], ""),
                 ("CPU busy", now.cpu.percent, "%"),
             ),
-            "See what they wait for (cat /proc/PID/stack, dmesg), most often a slow or dead disk or network mount. They "
-            "cannot be killed until it answers.",
+            "See what they wait for (cat /proc/PID/stack, dmesg): most often a slow or dead disk or network mount. "
+            "They cannot be killed until it answers.",
         )
     ]
 
