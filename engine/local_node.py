@@ -50,13 +50,16 @@ class LocalNode:
         self._last_automatic = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
         self._sampled = asyncio.Event()
+        self._primed = False
         self._closed = False
 
     # -- life
 
     def prime(self) -> None:
         """Take the first reading now, before there is a loop or a screen, so that the first frame has rates."""
-        self._sampler.start()
+        if not self._primed:
+            self._primed = True
+            self._sampler.start()
 
     def start(self, listener: Listener) -> None:
         """Begin: see :meth:`Node.start`."""
@@ -66,7 +69,7 @@ class LocalNode:
         if newest is not None:
             listener(newest)
             self._loop.call_soon(self._first_snapshot)
-        self._sampler.start()
+        self.prime()
 
     async def close(self) -> None:
         """End: see :meth:`Node.close`. May be called more than once."""
@@ -107,9 +110,9 @@ class LocalNode:
 
     def _first_snapshot(self) -> None:
         """Only now: the first figures are on their way to the screen, and loading takes the processor."""
-        self._sampled.set()
-        if self._closed or self._engine is not None:
+        if self._closed or self._sampled.is_set():
             return
+        self._sampled.set()
         if self._config.model is None:
             self._emit(ModelChanged(state="none", name=""))
             self._automatic("interval")

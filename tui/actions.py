@@ -66,7 +66,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("open", ("enter",), "Show the analysis whole", "Words"),
     Action("copy", ("y",), "Copy the newest answer, or the analysis, to the clipboard", "Words"),
     Action("forget", ("ctrl+l",), "Begin a new conversation", "Words"),
-    Action("stop", ("escape",), "Stop what is being written, leave the prompt, or close what is zoomed", "General"),
+    Action("stop", ("escape",), "Stop the writing, leave the prompt, or close what is zoomed", "General"),
     Action("copy_or_leave", ("ctrl+c",), "Copy what is selected, or quit", "General"),
     Action("sort_by('cpu')", ("P",), "Sort by processor", "Processes"),
     Action("sort_by('res')", ("M",), "Sort by memory", "Processes"),

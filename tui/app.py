@@ -16,6 +16,7 @@ from engine.config import Config
 from engine.node import Node
 from tui.actions import ACTIONS
 from tui.bridge import Bridge, EngineSpoke
+from tui.filters import Colourless, Plain
 from tui.look import Look, make_look
 from tui.screens.dashboard import DashboardScreen
 
@@ -39,6 +40,8 @@ class TelltopApp(App[int]):
         self.theme = _THEME
         color = config.color == "always" or (config.color == "auto" and not self.no_color)
         self.look: Look = make_look(ascii_only=config.ascii, color=color)
+        # In place of Textual's own filter for NO_COLOR, which greys a theme of the terminal's colours to black on black.
+        self._filters = [one for one, wanted in ((Colourless(), not color), (Plain(), config.ascii)) if wanted]
         self.node = node
         self.bridge = Bridge(self.post_message)
         self.dashboard = DashboardScreen(node, self.look)
