@@ -92,8 +92,8 @@ def _refusal(header: GgufHeader, smallest: LoadPlan) -> str:
     return (
         f"The model {inert(str(header.path))} needs {readable(smallest.needed_bytes)} "
         f"({readable(smallest.weights_bytes)} of weights, {readable(smallest.context_bytes)} for a context of "
-        f"{smallest.context} tokens, {readable(smallest.compute_bytes)} to compute) and {readable(smallest.free_bytes)} "
-        "is free: choose a smaller quantization or a smaller model, or free some memory."
+        f"{smallest.context} tokens, {readable(smallest.compute_bytes)} to compute) and "
+        f"{readable(smallest.free_bytes)} is free: choose a smaller quantization or model, or free some memory."
     )
 
 
@@ -143,7 +143,7 @@ def _cgroup_room(proc: Path, root: Path) -> list[int]:
     """Limit minus use, page cache not counted as use, of this process's cgroup and of all above it (v2 and v1)."""
     rooms = []
     for line in _lines(proc / "self/cgroup"):
-        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
         if controllers == "":
             top, limit, usage, cache = root, "memory.max", "memory.current", ("inactive_file", "active_file")
         elif "memory" in controllers.split(","):
