@@ -36,7 +36,7 @@ class TelltopApp(App[int]):
     ENABLE_COMMAND_PALETTE = True
 
     def __init__(self, node: Node, config: Config) -> None:
-        super().__init__()
+        super().__init__(ansi_color=True)
         self.theme = _THEME
         color = config.color == "always" or (config.color == "auto" and not self.no_color)
         self.look: Look = make_look(ascii_only=config.ascii, color=color)

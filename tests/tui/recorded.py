@@ -16,7 +16,7 @@ from engine.events import (
 from engine.finding import Culprit, Fact, Finding
 from engine.inference.protocol import Form
 from engine.node import Listener
-from engine.report import Analysis, Answer, Grounding, Timings
+from engine.report import Analysis, Answer, Grounding, Source, Timings
 from engine.snapshot import (
     Cpu,
     Disk,
@@ -195,8 +195,7 @@ class RecordedNode:
     def analyze(self, form: Form = "full") -> str:
         self.analyses += 1
         identity = f"a{self.analyses}"
-        source = "model" if self.model else "rules"
-        self.say(AnalysisStarted(identity, NOON, "demand", source, self.model or "rules"))
+        self.say(AnalysisStarted(identity, NOON, "demand", self.source, self.model or "rules"))
         self.say(AnalysisDelta(identity, TEXT))
         self.say(
             AnalysisFinished(
@@ -205,7 +204,7 @@ class RecordedNode:
                     time=NOON,
                     trigger="demand",
                     text=TEXT,
-                    source=source,
+                    source=self.source,
                     model=self.model or "rules",
                     degraded=False,
                     outcome="stop",
@@ -218,14 +217,17 @@ class RecordedNode:
         return identity
 
     @property
+    def source(self) -> Source:
+        return "model" if self.model else "rules"
+
+    @property
     def timings(self) -> Timings:
         return Timings(500, 320, 60, 0.2, 1500.0, 61.0) if self.model else Timings()
 
     def ask(self, question: str) -> str:
         self.asked.append(question)
         identity = f"q{len(self.asked)}"
-        source = "model" if self.model else "rules"
-        self.say(AnswerStarted(identity, NOON, question, source, self.model or "rules"))
+        self.say(AnswerStarted(identity, NOON, question, self.source, self.model or "rules"))
         self.say(AnswerDelta(identity, "Load is 3.1 because python3 (412) uses three cores."))
         self.say(
             AnswerFinished(
@@ -234,7 +236,7 @@ class RecordedNode:
                     time=NOON,
                     question=question,
                     text="Load is 3.1 because python3 (412) uses three cores.",
-                    source=source,
+                    source=self.source,
                     model=self.model or "rules",
                     degraded=False,
                     outcome="stop",
