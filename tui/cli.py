@@ -163,7 +163,7 @@ def _headless(config: Config, work: Job) -> Job:
 def _dashboard(config: Config) -> int:
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(["the dashboard needs a terminal: without one, use telltop watch --json or telltop analyze"])
-    from tui.app import run
+    from tui.launch import run
     from tui.terminal import own_terminal
 
     _begin_log(config)

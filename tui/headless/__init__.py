@@ -1,0 +1,1 @@
+"""The commands that need no screen: they print, in words or as JSON, and end."""
