@@ -9,12 +9,12 @@ from jinja2 import TemplateError
 
 from engine.errors import ModelError
 from engine.inference.protocol import Message
-from engine.inference.sandbox import Rejected, Sandbox
+from engine.inference.sandbox import Rejected, Sandbox, TooMuch
 from engine.text import inert
 
 log = logging.getLogger("telltop.template")
 
-MOST_TEMPLATE = 1 << 18
+MOST_TEMPLATE = 1 << 17
 """Characters of a template; the longest in use have a tenth of it."""
 
 _CHATML = (
@@ -23,14 +23,9 @@ _CHATML = (
 )
 _CHATML_STOP = ("<|im_end|>", "<|im_start|>")
 _FAILURES = (
-    TemplateError,
-    Rejected,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-    RecursionError,
+    *(TemplateError, Rejected),  # what Jinja and the sandbox find
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError),  # a faulty template's own
+    *(MemoryError, RecursionError, SyntaxError),  # one nested so deeply that Python gives up on it
 )
 
 
@@ -70,6 +65,8 @@ class ChatTemplate:
         try:
             tried = self._once([Message("system", "sys-tem"), user])
             self._system = "sys-tem" in tried
+        except TooMuch:
+            raise  # and would again
         except _FAILURES:
             self._system = False
         if "u" not in self._once([user]):
@@ -83,10 +80,16 @@ class ChatTemplate:
             raise ModelError(f"The model's chat template fails on this conversation ({_short(error)}).") from error
 
     def _once(self, messages: Sequence[Message]) -> str:
-        turns = [{"role": message.role, "content": message.content} for message in messages]
+        turns = [{"role": message.role, "content": self._harmless(message.content)} for message in messages]
         return self._sandbox.render(
             self._template, {**self._variables, "messages": turns, "add_generation_prompt": True}
         )
+
+    def _harmless(self, text: str) -> str:
+        """``text`` without the marks of the plain template, which are no control tokens of the model's."""
+        for mark in self.stop:
+            text = text.replace(mark, f"{mark[0]} {mark[1:]}")
+        return text
 
 
 def merged(messages: Sequence[Message]) -> list[Message]:
