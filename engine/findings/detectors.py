@@ -1,4 +1,4 @@
-"""All detectors, in the order in which their findings are named when nothing else decides."""
+"""All detectors, and which kind of finding is graver where the severity is the same."""
 
 from __future__ import annotations
 
@@ -25,3 +25,20 @@ DETECTORS: tuple[Detector, ...] = (
     gpu_memory_full,
     zombies,
 )
+
+KINDS: tuple[str, ...] = (
+    "oom_risk",
+    "disk_full",
+    "swap_thrash",
+    "memory_pressure",
+    "memory_leak",
+    "disk_saturated",
+    "iowait_high",
+    "load_high",
+    "cpu_saturated",
+    "gpu_memory_full",
+    "cpu_spin",
+    "steal_high",
+    "zombies",
+)
+"""Every kind, the gravest first: what takes programs down before what slows them."""

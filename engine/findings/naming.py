@@ -35,3 +35,19 @@ def quoted(name: str, limit: int = NAME_LIMIT) -> str:
 def who(process: Process) -> str:
     """``python3 (4121)``."""
     return f"{quoted(process.name)} ({process.pid})"
+
+
+ORDINARY_WORDS = frozenset(
+    """
+    a about above all also an and any apply are as at available average be below block busy but by can cat cause check
+    container core cpu crash critical cron data date disk do docker does doing echo error exec expand fact file find
+    fmt for free from get go group has have head high host how i id if in init install io is it job join kill last
+    less link load log login low made main make man many me memory mem more most mount much my name net network nice no
+    node normal not now of on open or out over pressure process ps quiet read renice report reset restart rev run
+    running same script sed see server service set sh shell should show shut sleep so some sort space split start state
+    stat stop storage strace swap sync system tail task tee tell test than that the then there these this those time
+    to too top total tree try type uniq up use used user uses using wait warning was watch wc well were what when where
+    which who why will with write yes you
+    """.split()  # noqa: SIM905 - words read better as text than as a list
+)
+"""Words of an English sentence about a node that are names of programs as well: alone they name no process."""

@@ -10,7 +10,7 @@ import msgspec
 from engine.events import FindingClosed, FindingOpened
 from engine.finding import Finding, Severity
 from engine.findings.condition import Condition
-from engine.findings.detectors import DETECTORS
+from engine.findings.detectors import DETECTORS, KINDS
 from engine.findings.settings import Limits, Settings
 from engine.snapshot import Snapshot
 from engine.telemetry.history import History
@@ -39,7 +39,7 @@ class Watch:
 
     @property
     def open(self) -> tuple[Finding, ...]:
-        """What is wrong now, the gravest first, then the oldest.
+        """What is wrong now, the gravest first: by severity, then by kind, then the oldest.
 
         A finding is the same object as long as its severity and culprits are the same and its figures have not
         moved noticeably.
@@ -71,7 +71,7 @@ class Watch:
             else:
                 track.renew(seen.get(key), now, self._settings.refresh_s)
         found = [track.finding for track in self._tracks.values() if track.finding]
-        self._open = tuple(sorted(found, key=lambda f: (-_RANK[f.severity], f.since, f.id)))
+        self._open = tuple(sorted(found, key=lambda f: (-_RANK[f.severity], KINDS.index(f.kind), f.since, f.id)))
         return tuple(events)
 
     def _has_room(self, kind: str) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from engine.finding import Finding
+from engine.findings.naming import ORDINARY_WORDS
 from engine.inference import wording
 from engine.snapshot import Process, Snapshot
 
 HELP = (
     "I am the rules narrator, not a model. I can tell you about the CPU, memory, swap, load, pressure, disks, space, "
-    "the network, GPUs, a process (by its name or pid), the largest processes, this host, and whether anything is wrong."
+    "the network, GPUs, a process (by its name or pid), this host, who uses most, and whether anything is wrong."
 )
 MORE = "For free questions start telltop with a model: --model FILE.gguf."
 NOT_UNDERSTOOD = "I did not understand that."
@@ -60,14 +61,6 @@ _WRONG = re.compile(
 _HELP = re.compile(r"\b(?:help|what can you|who are you|what are you|commands?)\b|^\s*\??\s*$", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![\w.])\d{1,10}(?![\w.%]|\.\d)")
 _WORD = re.compile(r"[^\s?!,;\"'`()]+")
-_COMMON = frozenset(
-    """
-    a about all am an and any are at be by can cat cpu do does doing find for get go has have how i if in init io is it
-    kill less load made make many me memory more most much my net no node not now of on or out process ps read run
-    running server sh show so sleep stop swap system tell test than that the this time to too top up use uses using
-    wait was watch what when which who why will with write yes you
-    """.split()
-)
 
 
 def reply(question: str, snapshot: Snapshot, findings: tuple[Finding, ...]) -> list[str]:
@@ -82,7 +75,7 @@ def reply(question: str, snapshot: Snapshot, findings: tuple[Finding, ...]) -> l
         kinds = {kind for topic in topics for kind in topic.kinds}
         related = [finding for finding in findings if finding.kind in kinds]
         told = [topic.tell(snapshot) for topic in topics]
-        return [*(_told(finding) for finding in related[:2]), *told]
+        return [*_told_all(related), *told]
     if _WRONG.search(question):
         return _wrong(snapshot, findings)
     return [NOT_UNDERSTOOD, HELP, MORE]
@@ -90,6 +83,11 @@ def reply(question: str, snapshot: Snapshot, findings: tuple[Finding, ...]) -> l
 
 def _told(finding: Finding) -> str:
     return f"{finding.sentence} {finding.advice}".strip()
+
+
+def _told_all(findings: Sequence[Finding]) -> list[str]:
+    """The first with its advice, two more without."""
+    return [_told(finding) if place == 0 else finding.sentence for place, finding in enumerate(findings[:3])]
 
 
 def _wrong(snapshot: Snapshot, findings: tuple[Finding, ...]) -> list[str]:
@@ -105,14 +103,14 @@ def _wrong(snapshot: Snapshot, findings: tuple[Finding, ...]) -> list[str]:
 def _processes(question: str, snapshot: Snapshot) -> tuple[list[Process], list[str]]:
     """Processes that the question names, three at most, and a sentence for each pid that is not there."""
     numbers = {int(number) for number in _NUMBER.findall(question)}
-    words = {word.strip(".:").casefold() for word in _WORD.findall(question)} - _COMMON
+    words = {word.strip(".:").casefold() for word in _WORD.findall(question)} - ORDINARY_WORDS
     asked = re.search(r"\b(?:pid|process)\b", question, re.IGNORECASE)
     found = [p for p in snapshot.processes if p.pid in numbers]
     missing = sorted(numbers - {p.pid for p in found}) if asked else []
     if not found:
         found = [p for p in snapshot.processes if p.name.casefold() in words]
         found.sort(key=lambda p: (-p.cpu_percent, -p.rss_bytes, p.pid))
-    return found[:3], [f"No process with pid {pid} is there any more." for pid in missing[:3]]
+    return found[:3], [f"No process has pid {pid} now." for pid in missing[:3]]
 
 
 def _about(processes: list[Process], snapshot: Snapshot, findings: tuple[Finding, ...]) -> list[str]:
@@ -120,5 +118,5 @@ def _about(processes: list[Process], snapshot: Snapshot, findings: tuple[Finding
     blamed = [finding for finding in findings if any(culprit.pid in pids for culprit in finding.culprits)]
     told = [wording.process(process, snapshot) for process in processes]
     if blamed:
-        return [*told, *(_told(finding) for finding in blamed[:2])]
+        return [*told, *_told_all(blamed)]
     return [*told, "No open finding blames it." if len(told) == 1 else "No open finding blames them."] if told else []
