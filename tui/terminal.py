@@ -33,11 +33,12 @@ _RESTORE = (
 # off, which no shell leaves them, the modes from before are set.
 _SCRIPT = rf"""
 trap '' INT TERM HUP QUIT TSTP TTOU TTIN
+exec 3>&1
 read -r word
 [ "$word" = bye ] && exit
 printf '{_RESTORE}\r%s\r\n' 'telltop was killed; the terminal was restored'
 sleep 0.2 || sleep 1
-case $(stty -a <&1) in *-isig*) stty "$1" <&1 ;; esac
+case $(stty -a <&3) in *-isig*) stty "$1" <&3 ;; esac
 """
 
 
