@@ -95,10 +95,10 @@ def disk_full(history: History, settings: Settings) -> list[Condition]:
 def _filling(history: History, system: Filesystem) -> tuple[float, tuple[Culprit, ...]]:
     """Bytes/s by which it fills over the last minute, and who wrote about that much in that time."""
     recent = history.recent(60.0)
-    first, now = recent[0], recent[-1]
+    now = recent[-1]
+    first, before = next((s, other) for s in recent for other in s.filesystems if other.mount == system.mount)
     seconds = now.monotonic - first.monotonic
-    before = next((other for other in first.filesystems if other.mount == system.mount), None)
-    if before is None or seconds < 1:
+    if seconds < 1:
         return 0.0, ()
     speed = (system.used_bytes - before.used_bytes) / seconds
     if speed < MIB / 16:

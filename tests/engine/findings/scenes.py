@@ -1,0 +1,131 @@
+"""One scene for each kind of finding: a node on which just that is wrong, second by second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+from engine.snapshot import Gpu, GpuProcess, Pressure, Process, Snapshot
+from tests.engine.factory import (
+    GIB,
+    MIB,
+    OWN_PID,
+    make_cpu,
+    make_disk,
+    make_filesystem,
+    make_memory,
+    make_process,
+    make_snapshot,
+    make_stall,
+)
+
+
+class Scene(Struct, frozen=True):
+    """A fault: its kind, who is to blame, and the snapshot at each second of it."""
+
+    kind: str
+    culprit: int | None
+    at: Callable[[int], Snapshot]
+    within_s: int = 9
+
+
+def _processes(*bad: Process) -> tuple[Process, ...]:
+    return (
+        make_process(1, "systemd"),
+        make_process(OWN_PID, "telltop", cpu_percent=350.0, rss_bytes=6 * GIB, write_bytes_s=90.0 * MIB, state="D"),
+        *(make_process(100 + n, f"daemon{n}") for n in range(20)),
+        *bad,
+    )
+
+
+def _scene(kind: str, culprit: int | None, *bad: Process, within_s: int = 9, **changes: Any) -> Scene:
+    snapshot = make_snapshot(processes=_processes(*bad), **changes)
+    return Scene(kind, culprit, lambda _: snapshot, within_s)
+
+
+def _leak(second: int) -> Snapshot:
+    leaky = make_process(4121, "leaky", cpu_percent=5.0, rss_bytes=GIB + second * 20 * MIB)
+    return make_snapshot(processes=_processes(leaky), memory=make_memory(0.3 + second * 0.00125))
+
+
+def _filling(second: int) -> Snapshot:
+    system = make_filesystem("/data", 0.9 + 0.001 * second, 20 * GIB)
+    writer = make_process(4121, "dd", write_bytes_s=20.0 * MIB)
+    return make_snapshot(processes=_processes(writer), filesystems=(make_filesystem(), system))
+
+
+def _io(percent: float, full: float = 0.0) -> Pressure:
+    return Pressure(make_stall(), make_stall(), make_stall(percent, full))
+
+
+_GPU = Gpu(
+    0,
+    "NVIDIA H200",
+    "nvidia",
+    97.0,
+    139 * GIB,
+    140 * GIB,
+    processes=(GpuProcess(OWN_PID, GIB), GpuProcess(4121, 137 * GIB)),
+)
+
+SCENES: tuple[Scene, ...] = (
+    _scene(
+        "cpu_saturated",
+        4121,
+        *(make_process(4121 + n, "burn", state="R", cpu_percent=33.0) for n in range(12)),
+        cpu=make_cpu(99.0, runnable=13, load=(9.0, 4.0, 2.0)),
+        pressure=Pressure(make_stall(90.0), make_stall(), make_stall()),
+    ),
+    _scene("cpu_spin", 4121, make_process(4121, "loop", state="R", cpu_percent=99.0), cpu=make_cpu(27.0, runnable=2)),
+    _scene(
+        "load_high",
+        4121,
+        *(make_process(4121 + n, "nfsd-client", state="D") for n in range(6)),
+        cpu=make_cpu(4.0, load=(6.0, 3.0, 1.0), blocked=6),
+    ),
+    _scene(
+        "iowait_high",
+        4121,
+        make_process(4121, "backup", state="D", read_bytes_s=90.0 * MIB),
+        cpu=make_cpu(6.0, iowait=35.0),
+    ),
+    _scene("steal_high", None, cpu=make_cpu(40.0, steal=18.0)),
+    _scene(
+        "memory_pressure",
+        4121,
+        make_process(4121, "hungry", rss_bytes=10 * GIB),
+        memory=make_memory(0.87),
+        pressure=Pressure(make_stall(), make_stall(30.0, 10.0), make_stall()),
+    ),
+    _scene(
+        "oom_risk",
+        4121,
+        make_process(4121, "hungry", rss_bytes=13 * GIB),
+        memory=make_memory(0.97, swap_total_bytes=0),
+    ),
+    _scene(
+        "swap_thrash",
+        4121,
+        make_process(4121, "hungry", rss_bytes=10 * GIB),
+        memory=make_memory(0.8, 0.5, swap_in_bytes_s=9.0 * MIB, swap_out_bytes_s=7.0 * MIB),
+    ),
+    Scene("memory_leak", 4121, _leak, within_s=50),
+    _scene(
+        "disk_saturated",
+        4121,
+        make_process(4121, "dd", write_bytes_s=200.0 * MIB),
+        make_process(4130, "log", write_bytes_s=30.0 * MIB),
+        disks=(make_disk("sdb", 99.5, write=230.0 * MIB), make_disk("sda")),
+        pressure=_io(70.0),
+    ),
+    Scene("disk_full", 4121, _filling),
+    _scene(
+        "zombies",
+        4121,
+        make_process(4121, "careless"),
+        *(make_process(5000 + n, "child", state="Z", ppid=4121, rss_bytes=0) for n in range(12)),
+    ),
+    _scene("gpu_memory_full", 4121, make_process(4121, "train", rss_bytes=GIB), gpus=(_GPU,)),
+)
