@@ -27,6 +27,8 @@ _GATHER_S = 1.0
 """Findings that open within this time of one another are told in one analysis."""
 _AUTOMATIC_GAP_S = 20.0
 """Analyses that nobody asked for keep at least this distance, so that a restless node is not talked to death."""
+_SETTLE_S = 1.3
+"""The first analysis speaks of the first whole interval: before it the figures are mostly those of telltop's start."""
 
 
 class LocalNode:
@@ -51,6 +53,7 @@ class LocalNode:
         self._timer: asyncio.TimerHandle | None = None
         self._sampled = asyncio.Event()
         self._primed = False
+        self._began = 0.0
         self._closed = False
 
     # -- life
@@ -113,9 +116,10 @@ class LocalNode:
         if self._closed or self._sampled.is_set():
             return
         self._sampled.set()
+        self._began = asyncio.get_running_loop().time()
         if self._config.model is None:
             self._emit(ModelChanged(state="none", name=""))
-            self._automatic("interval")
+            self._introduce()
             return
         from engine.inference.llama import LlamaEngine
 
@@ -140,11 +144,16 @@ class LocalNode:
         self._model_pending = False
         if change.state == "failed":
             self._emit(Notice(text=f"{change.detail} The rules narrator goes on.", severity="error"))
-        self._automatic("interval")
+        self._introduce()
+
+    def _introduce(self) -> None:
+        """The first analysis, once the node is seen as it is without telltop's own start in the figures."""
+        assert self._loop is not None
+        self._loop.call_at(max(self._loop.time(), self._began + _SETTLE_S), self._automatic, "interval")
 
     def _backend(self) -> tuple[Backend, bool]:
         """Who writes now, and whether that is less than what was asked for."""
-        if self._engine is not None and self._engine.state == "ready":
+        if self._engine is not None and self._engine.state.state == "ready":
             return self._engine, False
         return self._narrator, self._config.model is not None
 

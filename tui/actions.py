@@ -68,6 +68,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("forget", ("ctrl+l",), "Begin a new conversation", "Words"),
     Action("stop", ("escape",), "Stop the writing, leave the prompt, or close what is zoomed", "General"),
     Action("copy_or_leave", ("ctrl+c",), "Copy what is selected, or quit", "General"),
+    Action("follow", ("F",), "Follow the process under the cursor until it is moved", "Processes"),
     Action("sort_by('cpu')", ("P",), "Sort by processor", "Processes"),
     Action("sort_by('res')", ("M",), "Sort by memory", "Processes"),
     Action("sort_by('time')", ("T",), "Sort by processor time", "Processes"),

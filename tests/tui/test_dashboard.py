@@ -99,16 +99,23 @@ async def test_the_filter_narrows_while_it_is_typed_and_takes_every_letter(dashb
         assert "dockerd" in text(app)
 
 
-async def test_the_cursor_stays_on_its_process_when_the_order_changes(dashboard: Open) -> None:
+async def test_the_cursor_keeps_its_row_and_follows_its_process_when_asked(dashboard: Open) -> None:
     node = RecordedNode()
     async with dashboard(node=node) as (app, pilot):
-        await pilot.press("down", "down")
+        await pilot.press("down", "down", "down", "down")
+        before = selected_pid(app)
+        await pilot.press("N")
+        assert selected_pid(app) != before
+        await pilot.press("P", "F")
+        assert f"following {before}" in text(app)
         held = selected_pid(app)
         turned = tuple(reversed(processes()))
         node.say(SnapshotTaken(snapshot(9, shown=turned), ()))
         await pilot.pause()
         await pilot.press("N")
         assert selected_pid(app) == held
+        await pilot.press("down")
+        assert "following" not in text(app)
 
 
 async def test_a_selected_process_that_ends_leaves_a_cursor_on_the_table(dashboard: Open) -> None:

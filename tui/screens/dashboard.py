@@ -303,6 +303,13 @@ class DashboardScreen(Screen[None]):
         self.processes.filtering = True
         self.processes.redraw()
 
+    def action_follow(self) -> None:
+        """Keep the cursor on its process, or let it go."""
+        if self.processes.following is None:
+            self.processes.follow()
+        else:
+            self.processes.let_go()
+
     def action_sort_next(self, step: int) -> None:
         """Sort by a neighbouring column."""
         self.processes.sort_next(step)

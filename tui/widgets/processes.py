@@ -1,4 +1,4 @@
-"""The process table: sorted, filtered, with a cursor that stays on its process."""
+"""The process table: sorted, filtered, with a cursor that can follow its process."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ProcessTable(Panel):
         self._rows: list[Process] = []
         self._cursor = 0
         self._offset = 0
-        self._held: tuple[int, float] | None = None
+        self._followed: tuple[int, float] | None = None
         self._cache: dict[int, tuple[Process, int, Strip]] = {}
         self.sort_key = "cpu"
         self.reversed = False
@@ -45,7 +45,7 @@ class ProcessTable(Panel):
     # -- what is shown
 
     def show(self, snapshot: Snapshot) -> None:
-        """Show a new sample; the cursor stays on its process once it has been moved."""
+        """Show a new sample; the cursor keeps its row, or its process while it follows one."""
         self._snapshot = snapshot
         self._arrange()
 
@@ -62,7 +62,24 @@ class ProcessTable(Panel):
             self.filter_text = ""
             self._arrange()
         self._move_to(next(at for at, process in enumerate(self._rows) if process.pid == pid))
+        self.follow()
         return True
+
+    @property
+    def following(self) -> int | None:
+        """The pid that the cursor follows."""
+        return self._followed[0] if self._followed else None
+
+    def follow(self) -> None:
+        """Keep the cursor on its process, wherever the order takes it, until it is moved."""
+        process = self.selected
+        self._followed = (process.pid, process.started) if process else None
+        self.redraw()
+
+    def let_go(self) -> None:
+        """Keep the cursor on its row again."""
+        self._followed = None
+        self.redraw()
 
     def sort_by(self, key: str) -> None:
         """Sort by a column; by the same once more turns it round."""
@@ -80,7 +97,7 @@ class ProcessTable(Panel):
     def set_filter(self, text: str) -> None:
         """Show just the processes that match."""
         self.filter_text = text
-        self._cursor, self._held = 0, None
+        self._cursor, self._followed = 0, None
         self._arrange()
 
     def _arrange(self) -> None:
@@ -90,11 +107,13 @@ class ProcessTable(Panel):
         if self.filter_text.strip():
             processes = [process for process in processes if matches(process, self.filter_text)]
         self._rows = order(processes, self.sort_key, reverse=self.reversed)
-        if self._held is not None:
+        if self._followed is not None:
             for at, process in enumerate(self._rows):
-                if (process.pid, process.started) == self._held:
+                if (process.pid, process.started) == self._followed:
                     self._cursor = at
                     break
+            else:
+                self._followed = None
         self._cursor = min(self._cursor, max(0, len(self._rows) - 1))
         self._scroll_to_cursor()
         self.redraw()
@@ -110,7 +129,7 @@ class ProcessTable(Panel):
             return
         self._cursor = min(max(0, at), len(self._rows) - 1)
         process = self._rows[self._cursor]
-        self._held = (process.pid, process.started) if self._cursor else None
+        self._followed = None
         self._scroll_to_cursor()
         self.redraw()
         self.post_message(self.Moved(process))
@@ -159,7 +178,7 @@ class ProcessTable(Panel):
         total = len(self._snapshot.processes) if self._snapshot else 0
         if self.filtering or self.filter_text:
             return f"processes {len(self._rows)} of {total}  /{self.filter_text}{'_' if self.filtering else ''}"
-        return f"processes {total}"
+        return f"processes {total}" + (f"  following {self.following}" if self._followed else "")
 
     def _head(self, columns: tuple[Column, ...], width: int) -> Row:
         look, row = self.look, Row(self.look)
