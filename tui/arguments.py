@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ class Group(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Leave the arguments to the command that is named among them, or else parse them here."""
         parameters = self.get_params(ctx)
-        _, words = _sift(parameters, args, [])
+        _, words = _sift(parameters, args, [], self.commands)
         for word in words:
             if word in self.commands:
                 rest = list(args)
@@ -119,8 +119,13 @@ def _problems(context: Any) -> list[str]:
     return found
 
 
-def _sift(parameters: Iterable[Any], args: list[str], problems: list[str]) -> tuple[list[str], list[str]]:
-    """Part the arguments into options that can be parsed and words; the rest is told in ``problems``."""
+def _sift(
+    parameters: Iterable[Any], args: list[str], problems: list[str], commands: Container[str] = ()
+) -> tuple[list[str], list[str]]:
+    """Part the arguments into options that can be parsed and words; the rest is told in ``problems``.
+
+    A word behind an unknown option passes for its value, unless a switch was likely meant or it is a command.
+    """
     known = {name: parameter for parameter in parameters for name in parameter.opts if name.startswith("-")}
     options: list[str] = []
     words: list[str] = []
@@ -138,8 +143,8 @@ def _sift(parameters: Iterable[Any], args: list[str], problems: list[str]) -> tu
             problems.append(unknown(name, known))
             meant = closest(name, known)
             switch = meant is not None and known[meant].is_flag
-            if not equals and not switch and left and not left[0].startswith("-"):
-                left.pop(0)  # its value
+            if not (equals or switch) and left and not left[0].startswith("-") and left[0] not in commands:
+                left.pop(0)
         elif option.is_flag:
             options.append(name)
             if equals:
