@@ -208,12 +208,17 @@ class SamplerThread:
             return False
 
     def _plan_after(self, taken: float) -> None:
-        """The next deadline on the grid of the one that was met, those missed left out."""
         with self._woken:
-            self._base = self._deadline
-            late = math.floor((taken - self._base) / self._interval)
-            self._base += max(0, late) * self._interval
+            self._base = newest_deadline(self._deadline, taken, self._interval)
             self._deadline = self._base + self._interval
+
+
+def newest_deadline(met: float, taken: float, interval: float) -> float:
+    """Of the deadlines that follow ``met`` every ``interval`` seconds the last one that is not after ``taken``.
+
+    Those between the two were missed and are not made up for.
+    """
+    return met + max(0, math.floor((taken - met) / interval)) * interval
 
 
 def _checked(seconds: float) -> float:
