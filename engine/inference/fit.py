@@ -1,6 +1,6 @@
 """Whether a model fits this node: what it needs, worked out from its header alone, against what is free.
 
-Needed are the weights, the keys and values of the context (f16), and llama.cpp's compute buffers. Free is what the
+Needed are the weights, the keys and values of the context, and llama.cpp's compute buffers. Free is what the
 kernel can give without swapping (``MemAvailable`` of ``/proc/meminfo``), or less where a cgroup limits this process.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import psutil
 from msgspec import Struct
@@ -25,10 +26,14 @@ MICRO_BATCH = 512
 """Tokens that llama.cpp evaluates at once."""
 
 _STEP = 256  # llama.cpp rounds a context up to a multiple of this
-_F16 = 2
 _F32 = 4
 _LIBRARY_BYTES = 24 << 20  # llama.cpp itself and its vocabulary tables
 _UNLIMITED = 1 << 60  # cgroup v1 says "no limit" by a number near 2**63
+
+
+CacheType = Literal["f16", "q8_0", "f32"]
+"""Number format of the context's keys and values; ``f32`` is exact however texts are batched, for twice the memory."""
+CACHE_BYTES: dict[CacheType, float] = {"f16": 2.0, "q8_0": 34 / 32, "f32": 4.0}
 
 
 class LoadPlan(Struct, frozen=True):
@@ -39,6 +44,7 @@ class LoadPlan(Struct, frozen=True):
     threads: int
     slots: int
     """Sequences that share the context."""
+    cache_type: CacheType
     weights_bytes: int
     context_bytes: int
     compute_bytes: int
@@ -56,6 +62,7 @@ def plan(
     *,
     threads: int | None = None,
     slots: int = 2,
+    cache_type: CacheType = "f16",
     proc: Path = Path("/proc"),
     cgroup: Path = Path("/sys/fs/cgroup"),
 ) -> LoadPlan:
@@ -72,8 +79,9 @@ def plan(
             context=context,
             threads=threads or default_threads(),
             slots=slots,
+            cache_type=cache_type,
             weights_bytes=header.tensor_bytes,
-            context_bytes=context_bytes(header, context),
+            context_bytes=context_bytes(header, context, cache_type),
             compute_bytes=compute_bytes(header, context, slots),
             free_bytes=free,
         )
@@ -97,10 +105,10 @@ def _refusal(header: GgufHeader, smallest: LoadPlan) -> str:
     )
 
 
-def context_bytes(header: GgufHeader, context: int) -> int:
-    """Bytes of the keys and values of ``context`` tokens in f16."""
+def context_bytes(header: GgufHeader, context: int, cache_type: CacheType = "f16") -> int:
+    """Bytes of the keys and values of ``context`` tokens."""
     heads = sum(header.kv_heads)
-    return context * heads * (header.key_length + header.value_length) * _F16
+    return int(context * heads * (header.key_length + header.value_length) * CACHE_BYTES[cache_type])
 
 
 def compute_bytes(header: GgufHeader, context: int, slots: int) -> int:
@@ -111,7 +119,7 @@ def compute_bytes(header: GgufHeader, context: int, slots: int) -> int:
     batch = min(MICRO_BATCH, context)
     wide = max(header.feed_forward, header.embedding, header.heads * header.key_length)
     activations = batch * (3 * wide + 3 * header.embedding) * _F32
-    mask = batch * context * (_F16 + _F32)
+    mask = batch * context * (2 + _F32)  # in f32 and, for flash attention, in f16
     logits = 3 * slots * header.vocabulary * _F32
     return activations + mask + logits + _LIBRARY_BYTES
 

@@ -125,7 +125,7 @@ def _checked(descriptor: int, size: int) -> Parsed:
     if os.pread(descriptor, 2, 8) == b'{"':
         raise ModelError("is not a GGUF file: it is in the safetensors format; look for a GGUF of the same model")
     parsed = parse(descriptor, size)
-    needed = parsed.data_start + max((tensor.offset + tensor.size for tensor in parsed.tensors), default=0)
+    needed = max((parsed.data_start + tensor.offset + tensor.size for tensor in parsed.tensors), default=0)
     if needed > size:
         raise ModelError(f"is cut off: it should be {readable(needed)} and is {readable(size)}; download it again")
     return parsed

@@ -224,9 +224,7 @@ def _tensor(reader: _Reader, alignment: int) -> Tensor:
     number, offset = reader.u32(), reader.u64()
     kind = TENSOR_TYPES.get(number)
     if kind is None:
-        raise ModelError(
-            f"has a tensor of type {number}, which this telltop does not know; choose another quantization"
-        )
+        raise ModelError(f"has a tensor of the unknown type {number}; choose another quantization")
     values = 1
     for length in shape:
         values *= length

@@ -96,7 +96,7 @@ class _Budget:
             if isinstance(each, str):
                 left -= len(each)
             elif isinstance(each, int):
-                left -= each.bit_length() // 8
+                left -= each.bit_length()
             elif isinstance(each, Mapping):
                 left -= 2 * len(each)
                 stack.extend(each.keys())

@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.inference.fit import MICRO_BATCH, LoadPlan
-from engine.inference.llama.library import library, native_flag
+from engine.inference.llama.library import library, lines, native_flag
 from engine.inference.llama.model import Model
 
 DONE, FULL, ABORTED = 0, 1, 2
@@ -32,6 +32,9 @@ class Context:
         parameters.n_outputs_max = plan.slots
         parameters.n_threads = parameters.n_threads_batch = plan.threads
         parameters.kv_unified = True
+        parameters.type_k = parameters.type_v = getattr(api, f"GGML_TYPE_{plan.cache_type.upper()}")
+        if plan.cache_type == "f32":  # flash attention would round it to f16
+            parameters.flash_attn_type = api.LLAMA_FLASH_ATTN_TYPE_DISABLED
         parameters.no_perf = True
         parameters.abort_callback = abort
         parameters.abort_callback_data = ctypes.addressof(self._flag)
@@ -118,10 +121,12 @@ class Context:
     def abort(self) -> None:
         """Make the evaluation under way, in another thread, stop at its next step."""
         self._flag[0] = b"\x01"
+        lines.expected = True
 
     def arm(self) -> None:
         """Forget an :meth:`abort`."""
         self._flag[0] = b"\x00"
+        lines.expected = False
 
     def forget(self, sequence: int, position: int = 0) -> bool:
         """Drop the tokens of ``sequence`` from ``position`` on; false if only all of them can be dropped."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine.errors import ModelError
 from engine.events import ModelChanged
-from engine.inference.fit import plan
+from engine.inference.fit import CacheType, plan
 from engine.inference.gguf import read_header
 from engine.inference.llama.job import Channel, Job
 from engine.inference.llama.library import library, log
@@ -42,17 +42,20 @@ class LlamaEngine:
         context: int | None = None,
         threads: int | None = None,
         slots: int = 2,
+        cache_type: CacheType = "f16",
         on_state: Callable[[ModelChanged], None],
     ) -> None:
         """Nothing happens before :meth:`start`. ``on_state`` is called in the model's thread and must not block.
 
         ``context`` is in tokens, by default the model's own but at most 4096; ``threads`` by default physical cores
-        but one; ``slots`` is how many texts may be written at once.
+        but one; ``slots`` is how many texts may be written at once; ``cache_type`` is the format of the context's
+        memory.
         """
         self._path = path
         self._context = context
         self._threads = threads
         self._slots = slots
+        self._cache_type = cache_type
         self._on_state = on_state
         self._state = ModelChanged("none", inert(path.stem))
         self._lock = threading.Lock()
@@ -141,7 +144,7 @@ class LlamaEngine:
         self._change(ModelChanged("loading", self.model))
         header = read_header(self._path)
         self._change(ModelChanged("loading", header.name))
-        chosen = plan(header, self._context, threads=self._threads, slots=self._slots)
+        chosen = plan(header, self._context, threads=self._threads, slots=self._slots, cache_type=self._cache_type)
         library()
         model = Model(self._path, self._progressed)
         try:

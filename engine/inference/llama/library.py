@@ -37,6 +37,8 @@ class _Lines:
         self._parts: list[str] = []
         self._level = 0
         self.errors: deque[str] = deque(maxlen=16)
+        self.expected = False
+        """What is logged now follows from an abort that was asked for: no error, but a detail."""
 
     def write(self, level: int, text: bytes | None, _: int | None) -> None:
         """The callback of ``llama_log_set``; called in any thread that runs native code."""
@@ -50,7 +52,7 @@ class _Lines:
         self._parts.clear()
         if self._level == _ERROR:
             self.errors.append(line)
-        known = _LEVELS.get(self._level)
+        known = logging.DEBUG if self.expected else _LEVELS.get(self._level)
         if known is not None:
             log.log(known, "%s", line)
 
