@@ -10,13 +10,16 @@ from engine.analysis.digest import digest
 from engine.analysis.draft import Draft
 from engine.analysis.grounding import ground
 from engine.events import AnalysisDelta, AnalysisFinished, AnalysisStarted, Event, Notice
-from engine.inference.protocol import Backend, Briefing, Priority, Request
+from engine.inference.protocol import DEFAULT_SAMPLING, Backend, Briefing, Priority, Request, Sampling
 from engine.report import Analysis, Trigger
 from engine.telemetry.history import Point
 
 
 class Analyst:
     """Writes analyses. It keeps nothing between two of them."""
+
+    def __init__(self, sampling: Sampling = DEFAULT_SAMPLING) -> None:
+        self._sampling = sampling
 
     async def analyse(
         self,
@@ -40,7 +43,7 @@ class Analyst:
         try:
             facts = digest(briefing.snapshot, briefing.findings, points)
             messages = prompt.analysis(facts, briefing.form)
-            request = Request(messages, briefing, prompt.sampling(briefing.form), Priority.ANALYSIS)
+            request = Request(messages, briefing, prompt.sampling(briefing.form, self._sampling), Priority.ANALYSIS)
             await draft.write(backend, request, lambda text: emit(AnalysisDelta(identity, text)))
         finally:
             if draft.failure:

@@ -11,7 +11,7 @@ from engine.analysis.digest import digest
 from engine.analysis.draft import Draft
 from engine.analysis.grounding import ground
 from engine.events import AnswerDelta, AnswerFinished, AnswerStarted, Event, Notice
-from engine.inference.protocol import Backend, Briefing, Priority, Request
+from engine.inference.protocol import DEFAULT_SAMPLING, Backend, Briefing, Priority, Request, Sampling
 from engine.report import Answer
 from engine.telemetry.history import Point
 
@@ -22,7 +22,8 @@ MOST_TURNS = 20
 class Conversation:
     """Questions and answers so far. Belongs to one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, sampling: Sampling = DEFAULT_SAMPLING) -> None:
+        self._sampling = sampling
         self._turns: deque[tuple[str, str]] = deque(maxlen=MOST_TURNS)
         self._generation = 0
 
@@ -56,7 +57,7 @@ class Conversation:
         try:
             facts = digest(briefing.snapshot, briefing.findings, points)
             messages = prompt.answer(facts, briefing.question, self.turns)
-            request = Request(messages, briefing, prompt.sampling("answer"), Priority.CONSOLE)
+            request = Request(messages, briefing, prompt.sampling("answer", self._sampling), Priority.CONSOLE)
             await draft.write(backend, request, lambda text: emit(AnswerDelta(identity, text)))
         finally:
             if draft.failure:

@@ -10,7 +10,7 @@ from operator import attrgetter
 from engine.analysis.neutral import neutral
 from engine.finding import Finding
 from engine.findings.naming import NAME_LIMIT
-from engine.snapshot import Process, Snapshot
+from engine.snapshot import Filesystem, Process, Snapshot
 
 Dimension = str
 """``%``, ``B``, ``B/s``, ``count``, ``load``, ``°C``, ``W`` or ``MHz``."""
@@ -70,6 +70,20 @@ def of_process(process: Process, snapshot: Snapshot) -> Values:
     }
 
 
+def of_place(place: str, snapshot: Snapshot) -> Values:
+    """What may be said of one file system; devices and interfaces are few and stand with the node."""
+    values: Values = defaultdict(list)
+    for system in snapshot.filesystems:
+        if system.mount == place:
+            _room(system, values)
+    return values
+
+
+def _room(system: Filesystem, values: Values) -> None:
+    values["%"] += [system.percent, 100 - system.percent]
+    values["B"] += [system.total_bytes, system.used_bytes, system.available_bytes]
+
+
 def _node(snapshot: Snapshot, findings: Sequence[Finding]) -> Values:
     """What may be said without naming a process."""
     cpu, memory = snapshot.cpu, snapshot.memory
@@ -101,9 +115,9 @@ def _devices(snapshot: Snapshot, values: Values) -> None:
     for disk in snapshot.disks:
         values["%"].append(disk.busy_percent)
         values["B/s"] += [disk.read_bytes_s, disk.write_bytes_s]
-    for system in heapq.nlargest(4, snapshot.filesystems, key=attrgetter("percent")):
-        values["%"] += [system.percent, 100 - system.percent]
-        values["B"] += [system.total_bytes, system.used_bytes, system.available_bytes]
+    writable = (system for system in snapshot.filesystems if not system.read_only)
+    for system in heapq.nlargest(3, writable, key=attrgetter("percent")):
+        _room(system, values)
     for wire in snapshot.interfaces:
         values["B/s"] += [wire.receive_bytes_s, wire.transmit_bytes_s]
     for gpu in snapshot.gpus:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from engine.analysis.claims import Claim, claims
-from engine.analysis.evidence import Evidence, Values, merged, of_process
+from engine.analysis.evidence import Evidence, Values, merged, of_place, of_process
 from engine.finding import Finding
 from engine.report import Grounding, Mention
 from engine.snapshot import Snapshot
@@ -58,7 +58,9 @@ def ground(text: str, snapshot: Snapshot, findings: Sequence[Finding]) -> Ground
     for line in _LINE.finditer(text):
         inside = [claim for claim in found if line.start() <= claim.start < line.end()]
         named = [evidence.by_pid[claim.pid] for claim in inside if claim.pid in evidence.by_pid]
-        values = merged([evidence.node, *(of_process(process, snapshot) for process in dict.fromkeys(named))])
+        places = {claim.place for claim in inside if claim.place}
+        told = [of_process(process, snapshot) for process in dict.fromkeys(named)]
+        values = merged([evidence.node, *told, *(of_place(place, snapshot) for place in sorted(places))])
         mentions += [_judged(claim, line, inside, values, evidence) for claim in inside]
     return Grounding(
         grounded=sum(mention.status == "grounded" for mention in mentions),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from engine.analysis.digest import Digest
 from engine.analysis.neutral import unmarked
 from engine.inference.protocol import Form, Message, Sampling
@@ -22,16 +24,13 @@ QUESTION_LIMIT = 2000
 TURNS_BUDGET = 4000
 """Characters of earlier turns that are passed on, the newest first: about 1,000 tokens."""
 
-_SAMPLINGS: dict[Form, Sampling] = {
-    "full": Sampling(max_tokens=320),
-    "short": Sampling(max_tokens=80),
-    "answer": Sampling(max_tokens=400),
-}
+SHORT_TOKENS = 80
+"""Longest analysis of the form ``short``, in tokens."""
 
 
-def sampling(form: Form) -> Sampling:
-    """How a text of this form is to be sampled, and how long it may get."""
-    return _SAMPLINGS[form]
+def sampling(form: Form, wished: Sampling) -> Sampling:
+    """How a text of this form is to be sampled: as wished, but a short one stays short."""
+    return replace(wished, max_tokens=min(wished.max_tokens, SHORT_TOKENS)) if form == "short" else wished
 
 
 def analysis(facts: Digest, form: Form) -> tuple[Message, ...]:

@@ -93,14 +93,20 @@ def _well(snapshot: Snapshot) -> list[str]:
         pieces.append(" " + wording.pressure(snapshot))
     elif waits is not None:
         pieces.append(" Hardly any task waits for the CPU, memory or storage.")
-    busiest, largest = wording.hungriest(snapshot, 1), wording.largest(snapshot, 1)
-    told = [f"{who(p)} uses the most CPU, {percent(p.cpu_percent)} of one core" for p in busiest]
-    told += [f"{who(p)} holds the most memory, {size(p.rss_bytes)}" for p in largest]
-    if told:
-        pieces.append(f" {wording.listed(told)}.")
+    pieces.append(_leaders(snapshot))
     tight = _tight(snapshot)
     pieces.append(f" Nothing needs doing; keep an eye on {tight}." if tight else " Nothing needs doing.")
     return pieces
+
+
+def _leaders(snapshot: Snapshot) -> str:
+    """Who uses the most CPU and who holds the most memory, though it is no trouble; empty where nobody does."""
+    busiest, largest = wording.hungriest(snapshot, 1), wording.largest(snapshot, 1)
+    cpu = [f"{who(p)} uses the most CPU ({percent(p.cpu_percent)} of one core)" for p in busiest]
+    memory = [f"{who(p)} holds the most memory ({size(p.rss_bytes)})" for p in largest]
+    if busiest and busiest == largest:
+        memory = [f"holds the most memory ({size(largest[0].rss_bytes)})"]
+    return f" {wording.listed(cpu + memory)}." if cpu or memory else ""
 
 
 def _tight(snapshot: Snapshot) -> str:

@@ -45,7 +45,7 @@ _TOPICS = (
     _Topic("mem|memory|ram|oom|leak\\w*", wording.memory, _MEMORY_KINDS),
     _Topic("cpus?|processors?|cores?|busy|steal", wording.cpu, ("cpu_saturated", "cpu_spin", "steal_high")),
     _Topic("space|full|file ?systems?|mounts?|df|room", wording.space, ("disk_full",)),
-    _Topic("disks?|i/?o|iowait|storage|read(?:s|ing)?|writ(?:e|es|ing)", _disks, ("disk_saturated", "iowait_high")),
+    _Topic("disks?|i/?o|iowait|storage|reads|reading|writes|writing|written", _disks, ("disk_saturated", "iowait_high")),
     _Topic("net|network|interfaces?|bandwidth|traffic|packets?|download\\w*|upload\\w*", wording.network),
     _Topic("pressure|psi|stall\\w*|wait(?:s|ing)?", wording.pressure, ("memory_pressure", "iowait_high", "load_high")),
     _Topic("uptime|host|hostname|kernel|machine", wording.host),

@@ -24,7 +24,8 @@ def stealing(percent: float) -> Snapshot:
 
 
 def run(levels: list[float]) -> tuple[list[tuple[int, FindingOpened | FindingClosed]], Watch]:
-    history, watch, events = History(), Watch(), []
+    history, watch = History(), Watch()
+    events: list[FindingOpened | FindingClosed] = []
     for second, level in enumerate(levels):
         history.append(at(second, stealing(level)))
         events += [(second, event) for event in watch.update(history)]
@@ -141,7 +142,8 @@ def test_a_long_silence_is_not_taken_for_a_lasting_condition() -> None:
 def test_many_of_a_kind_say_no_more_than_three() -> None:
     spinners = tuple(make_process(200 + n, f"loop{n}", cpu_percent=99.0) for n in range(40))
     snapshot = make_snapshot(processes=(*spinners, make_process(OWN_PID, "telltop")), cpu=make_cpu(60.0, 64))
-    history, watch, opened = History(), Watch(), []
+    history, watch = History(), Watch()
+    opened: list[FindingOpened | FindingClosed] = []
     for second in range(60):
         history.append(at(second, snapshot))
         opened += watch.update(history)
@@ -150,7 +152,8 @@ def test_many_of_a_kind_say_no_more_than_three() -> None:
 
 
 def test_a_recycled_pid_is_another_process() -> None:
-    history, watch, events = History(), Watch(), []
+    history, watch = History(), Watch()
+    events: list[FindingOpened | FindingClosed] = []
     for second in range(40):
         started = 10.0 if second < 20 else 90_015.0
         spinner = make_process(300, "loop", cpu_percent=99.0, started=started)
