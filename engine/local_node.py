@@ -13,7 +13,7 @@ from engine.config import Config
 from engine.events import Event, FindingOpened, ModelChanged, Notice, SnapshotTaken
 from engine.findings.watch import Watch
 from engine.inference.narrator import Narrator
-from engine.inference.protocol import Backend, Briefing, Form
+from engine.inference.protocol import Backend, Briefing, Form, Sampling
 from engine.node import Listener
 from engine.report import Trigger
 from engine.snapshot import Snapshot
@@ -40,8 +40,9 @@ class LocalNode:
         self._history = History()
         self._watch = Watch()
         self._narrator = Narrator()
-        self._analyst = Analyst()
-        self._conversation = Conversation()
+        wished = Sampling(temperature=config.temperature, seed=config.seed, max_tokens=config.max_tokens)
+        self._analyst = Analyst(wished)
+        self._conversation = Conversation(wished)
         self._engine: LlamaEngine | None = None
         self._model_pending = config.model is not None
         self._newest: SnapshotTaken | None = None

@@ -36,6 +36,9 @@ class Sampling(Struct, frozen=True):
     stop: tuple[str, ...] = ()
 
 
+DEFAULT_SAMPLING = Sampling()
+
+
 class Priority(IntEnum):
     """Who goes first when slots are short: the smaller number."""
 
@@ -58,7 +61,7 @@ class Request(Struct, frozen=True, eq=False):
 
     messages: tuple[Message, ...]
     briefing: Briefing
-    sampling: Sampling = Sampling()
+    sampling: Sampling = DEFAULT_SAMPLING
     priority: Priority = Priority.ANALYSIS
 
 

@@ -92,6 +92,13 @@ class DashboardScreen(Screen[None]):
         yield self.status
         yield self.keys
 
+    async def on_key(self, event: events.Key) -> None:
+        """A key that was sent to a field which was left before it came: it means what it means elsewhere."""
+        for action in ACTIONS:
+            if event.key in action.keys and self.check_action(action.name.partition("(")[0], ()):
+                event.stop()
+                await self.run_action(action.name)
+
     # -- where things stand
 
     def on_mount(self) -> None:
