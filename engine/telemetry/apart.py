@@ -63,7 +63,7 @@ class Apart(Generic[T]):
         self._since = now
         self._idle.clear()
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name=f"telltop-{self._what}", daemon=True)
+            self._thread = threading.Thread(target=self._run, name="telltop-apart", daemon=True)
             self._thread.start()
         self._begin.set()
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -166,7 +167,7 @@ class DiskReader(Plain):
                 float(getattr(figures, "busy_time", 0)),
             )
             for name, figures in io.items()
-            if not any(name != other and name.startswith(other) for other in io)  # a partition of that disk
+            if not any(_is_partition(name, disk) for disk in io)
         }
         interval, self._last = now - self._last, now
         disks = []
@@ -177,6 +178,12 @@ class DiskReader(Plain):
             disks.append(Disk(inert(name), read, written, reads, writes, share(busy, 1000)))
         self._before = counters
         return tuple(disks)
+
+
+def _is_partition(name: str, disk: str) -> bool:
+    """``sda1`` of ``sda``, ``nvme0n1p1`` of ``nvme0n1``, ``disk0s1`` of ``disk0``, not ``disk10`` of ``disk1``."""
+    rest = name.removeprefix(disk)
+    return name != rest and re.fullmatch(r"[ps]\d+" if disk[-1:].isdigit() else r"\d+", rest) is not None
 
 
 class NetworkReader(Plain):

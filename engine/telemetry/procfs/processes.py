@@ -8,6 +8,7 @@ when the name changes (an exec); ``io`` is read only for a process whose process
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from queue import Empty
 from sys import intern
@@ -32,9 +33,11 @@ _HIDDEN = "Processes of other users are hidden from this user; run telltop as ro
 class _Known:
     """What is kept of a process between two passes."""
 
-    __slots__ = ("comm", "denied", "io", "process", "raw", "settled", "start", "still", "ticks", "uid")
+    __slots__ = ("at", "comm", "denied", "io", "process", "raw", "settled", "start", "still", "ticks", "uid")
 
     def __init__(self, raw: bytes, stat: Stat, process: Process, uid: int, settled: bool) -> None:
+        self.at = 0.0
+        """When it was read last: late in a long pass, or early."""
         self.raw = raw
         self.comm = stat.comm
         self.start = stat.start
@@ -54,10 +57,17 @@ class _Known:
 class ProcessReader:
     """Reads all processes; of the first reading every rate is 0."""
 
-    def __init__(self, roots: Roots, users: Users | None = None, since_boot: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        roots: Roots,
+        users: Users | None = None,
+        since_boot: Callable[[], float] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._proc = str(roots.proc)
         self._users = users or Users()
         self._since_boot = since_boot or boot_clock(roots)
+        self._clock = clock
         self._hertz = os.sysconf("SC_CLK_TCK")
         self._page = os.sysconf("SC_PAGE_SIZE")
         self._known: dict[str, _Known] = {}
@@ -65,25 +75,28 @@ class ProcessReader:
         self.notes: tuple[str, ...] = ()
         # of the pass under way
         self._folder = -1
-        self._now = 0.0
-        self._interval = 0.0
+        self._shift = 0.0
+        """What the moment that the sampler gave is ahead of the clock."""
         self._boot = 0.0
+        """What seconds since boot are ahead of that moment."""
 
     def read(self, now: float) -> tuple[Process, ...]:
         """In order of pid, as the kernel lists them. Raises OSError where /proc cannot be listed."""
-        self._interval = now - self._last if self._last is not None else 0.0
-        self._now = self._last = now
-        self._boot = self._since_boot()
+        self._shift = now - self._clock()
+        self._boot = self._since_boot() - now
         self._forget_numbers()
         self._folder = os.open(self._proc, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            return self._pass()
+            processes = self._pass()
         finally:
             os.close(self._folder)
+        self._last = now
+        return processes
 
     def _pass(self) -> tuple[Process, ...]:
         """The hot loop: local names, one system call more or less is felt at ten thousand processes."""
-        folder, before, open_, read, close = self._folder, self._known, os.open, os.read, os.close
+        folder, before, clock, shift = self._folder, self._known, self._clock, self._shift
+        open_, read, close = os.open, os.read, os.close
         known: dict[str, _Known] = {}
         processes: list[Process] = []
         denied = garbled = 0
@@ -101,15 +114,17 @@ class ProcessReader:
             except PermissionError:
                 denied += 1
                 continue
+            now = clock() + shift
             entry = before.get(pid)
             if entry is None or entry.raw != raw or not entry.still:
                 try:
-                    entry = self._renewed(int(pid), raw, entry)
+                    entry = self._renewed(int(pid), raw, entry, now)
                 except ValueError:
                     garbled += 1
                     continue
                 except (FileNotFoundError, ProcessLookupError):
                     continue
+            entry.at = now
             known[pid] = entry
             processes.append(entry.process)
         self._known = known
@@ -120,21 +135,21 @@ class ProcessReader:
         notes = (_HIDDEN,) if hidden else ()
         self.notes = (*notes, f"The kernel's line of {garbled} processes is not understood.") if garbled else notes
 
-    def _renewed(self, pid: int, raw: bytes, entry: _Known | None) -> _Known:
+    def _renewed(self, pid: int, raw: bytes, entry: _Known | None, now: float) -> _Known:
         stat = parse(raw)
         if entry is None or entry.start != stat.start:
-            return self._met(pid, raw, stat)
+            return self._met(pid, raw, stat, now)
         old = entry.process
         user, command = old.user, old.command
         if entry.comm != stat.comm or not entry.settled:
             renamed = entry.comm != stat.comm
-            entry.comm, entry.settled = stat.comm, self._settled(stat)
+            entry.comm, entry.settled = stat.comm, self._settled(stat, now)
             entry.uid = os.stat(str(pid), dir_fd=self._folder).st_uid
             user = self._users.name(entry.uid)
             command = self._command(pid, stat) or ("" if renamed else command)
         grown = max(0, stat.ticks - entry.ticks)
-        read, written = self._io(pid, entry, self._interval) if grown else (None, None)
-        percent = 100.0 * grown / (self._hertz * self._interval) if self._interval > 0 else 0.0
+        read, written = self._io(pid, entry, now) if grown else (None, None)
+        percent = 100.0 * per_second(grown / self._hertz, 0.0, now - entry.at)
         process = self._process(pid, stat, user, command, percent, read, written)
         entry.raw, entry.ticks = raw, stat.ticks
         entry.still = not grown and entry.settled
@@ -142,22 +157,23 @@ class ProcessReader:
             entry.process = process
         return entry
 
-    def _met(self, pid: int, raw: bytes, stat: Stat) -> _Known:
+    def _met(self, pid: int, raw: bytes, stat: Stat, now: float) -> _Known:
         """A process that is new, or a new one under a recycled pid.
 
         If it was born within the interval all its time falls into it, and counts over the time that it lived, so that
         short-lived ones show. If it was there before but hidden, nothing is known of this interval.
         """
         uid = os.stat(str(pid), dir_fd=self._folder).st_uid  # the owner of its folder: its effective uid
-        lived = max(self._boot - stat.start / self._hertz, 1.0 / self._hertz)
-        born = self._interval > 0 and lived <= self._interval + 1.0 / self._hertz
+        tick = 1.0 / self._hertz
+        lived = max(self._boot + now - stat.start * tick, tick)
+        born = self._last is not None and lived <= now - self._last + tick
         percent = 100.0 * stat.ticks / (self._hertz * lived) if born else 0.0
         process = self._process(pid, stat, self._users.name(uid), self._command(pid, stat), percent, None, None)
-        entry = _Known(raw, stat, process, uid, self._settled(stat))
+        entry = _Known(raw, stat, process, uid, self._settled(stat, now))
         if born:
-            entry.io = (self._now - lived, 0, 0)
+            entry.io = (now - lived, 0, 0)
         if born and stat.ticks:
-            read, written = self._io(pid, entry, lived)
+            read, written = self._io(pid, entry, now)
             entry.process = replace(process, read_bytes_s=read, write_bytes_s=written)
         entry.still = entry.settled and entry.process.cpu_percent == 0
         return entry
@@ -184,9 +200,9 @@ class ProcessReader:
             write_bytes_s=written,
         )
 
-    def _settled(self, stat: Stat) -> bool:
+    def _settled(self, stat: Stat, now: float) -> bool:
         """Its user and its command line, as far as they can be read, are as they will stay."""
-        return stat.state != "D" and self._boot - stat.start / self._hertz >= _YOUNG_S
+        return stat.state != "D" and self._boot + now - stat.start / self._hertz >= _YOUNG_S
 
     def _command(self, pid: int, stat: Stat) -> str:
         """The command line, empty where it has none.
@@ -203,20 +219,20 @@ class ProcessReader:
         text = raw.rstrip(b"\0 ").replace(b"\0", b" ").decode("utf-8", "backslashreplace")
         return intern(inert(text, COMMAND_LIMIT))
 
-    def _io(self, pid: int, entry: _Known, interval: float) -> tuple[float | None, float | None]:
+    def _io(self, pid: int, entry: _Known, now: float) -> tuple[float | None, float | None]:
         """Bytes per second that reached storage, since its I/O was read last; ``None`` when not known."""
         if entry.denied:
             return None, None
         try:
             figures = dict(line.split(b": ", 1) for line in self._file(f"{pid}/io", 4096).splitlines())
-            new = (self._now, int(figures[b"read_bytes"]), int(figures[b"write_bytes"]))
+            new = (now, int(figures[b"read_bytes"]), int(figures[b"write_bytes"]))
         except PermissionError:
             entry.denied = True
             return None, None
         except (OSError, KeyError, ValueError):  # it has ended, or the kernel was built without this accounting
             return None, None
         old, entry.io = entry.io, new
-        if old is None or interval <= 0:
+        if old is None:
             return None, None
         return per_second(new[1], old[1], new[0] - old[0]), per_second(new[2], old[2], new[0] - old[0])
 

@@ -9,6 +9,8 @@ import pytest
 
 from engine.telemetry.roots import Roots
 
+REPOSITORY = Path(__file__).parents[3]
+
 MEMINFO = """\
 MemTotal:       16316132 kB
 MemFree:         1203340 kB
@@ -109,11 +111,15 @@ def tree(tmp_path: Path) -> Tree:
 
 
 class Child:
-    """A Python process that runs a script and is talked to a line at a time."""
+    """A Python process that runs a script and is talked to a line at a time.
 
-    def __init__(self, script: str, *arguments: str) -> None:
+    It begins by saying ``ready``. ``bare`` leaves out the packages, for scripts that need none.
+    """
+
+    def __init__(self, script: str, bare: bool = True) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-S", "-E", "-c", script, *arguments],
+            [sys.executable, *(("-S", "-E") if bare else ()), "-c", script],
+            cwd=REPOSITORY,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -17,7 +17,7 @@ from engine.telemetry.gpus import nvidia
 from engine.telemetry.gpus.nvidia import RETRY_S, NvidiaReader
 from engine.telemetry.gpus.reader import GpuReader
 from engine.telemetry.roots import Roots
-from tests.engine.telemetry.conftest import Tree
+from tests.engine.telemetry.conftest import REPOSITORY, Tree
 
 DEADLINE = 10.0
 MIB = 2**20
@@ -205,7 +205,7 @@ def test_a_sample_without_a_gpu_imports_neither_nvml_nor_psutil() -> None:
     )
     if nvidia.present(Roots()):
         pytest.skip("there is an NVIDIA driver here")
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 
 

@@ -62,3 +62,19 @@ def test_a_zombie_and_a_death() -> None:
 def test_errors_of_psutil_become_os_errors() -> None:
     with pytest.raises(OSError, match="pid"), portable._as_os_errors():
         raise psutil.NoSuchProcess(1)
+
+
+@pytest.mark.parametrize(
+    ("name", "disk", "is_partition"),
+    [
+        ("sda1", "sda", True),
+        ("nvme0n1p2", "nvme0n1", True),
+        ("disk0s1", "disk0", True),
+        ("sdaa", "sda", False),
+        ("disk10", "disk1", False),
+        ("sda", "sda", False),
+        ("dm-0", "sda", False),
+    ],
+)
+def test_partitions_are_told_by_their_names(name: str, disk: str, is_partition: bool) -> None:
+    assert portable._is_partition(name, disk) == is_partition

@@ -30,7 +30,7 @@ def clock() -> Clock:
 @pytest.fixture
 def reader(tree: Tree, clock: Clock) -> ProcessReader:
     tree.process(1, comm=b"init")
-    return ProcessReader(tree.roots, since_boot=clock)
+    return ProcessReader(tree.roots, since_boot=clock, clock=clock)
 
 
 def pass_at(reader: ProcessReader, clock: Clock, now: float) -> dict[int, Process]:
@@ -125,7 +125,7 @@ def test_a_line_of_garbage_costs_that_process_and_a_note(tree: Tree, reader: Pro
 
 def test_hidepid_shows_only_ones_own_and_says_so(tree: Tree, clock: Clock) -> None:
     tree.process(4242)
-    reader = ProcessReader(tree.roots, since_boot=clock)
+    reader = ProcessReader(tree.roots, since_boot=clock, clock=clock)
     assert list(pass_at(reader, clock, 1000.0)) == [4242]
     assert len(reader.notes) == 1
     assert "hidden" in reader.notes[0]
@@ -221,7 +221,7 @@ def test_a_name_that_the_name_service_tells_late_replaces_the_number(tree: Tree,
     passwd = tmp_path / "passwd"
     passwd.write_bytes(b"nobody:x:65534:65534::/:/bin/false\n")
     users = Users(passwd, lambda uid: f"ldap{uid}")
-    reader = ProcessReader(tree.roots, users, clock)
+    reader = ProcessReader(tree.roots, users, clock, clock)
     assert pass_at(reader, clock, 1000.0)[1].user == str(uid)
     users.answered.put(users.answered.get(timeout=10))  # await the answer, and leave it to the reader
     assert pass_at(reader, clock, 1001.0)[1].user == f"ldap{uid}"
@@ -230,4 +230,15 @@ def test_a_name_that_the_name_service_tells_late_replaces_the_number(tree: Tree,
 def test_proc_that_cannot_be_listed_is_an_os_error(tree: Tree, clock: Clock) -> None:
     tree.roots.proc.rmdir()
     with pytest.raises(FileNotFoundError):
-        ProcessReader(tree.roots, since_boot=clock).read(0.0)
+        ProcessReader(tree.roots, since_boot=clock, clock=clock).read(0.0)
+
+
+def test_the_interval_of_a_process_is_that_between_its_own_readings(tree: Tree) -> None:
+    """A first pass takes long; what is listed last is read late in it, and early in the next."""
+    moments = iter([0.0, 0.9, 1.0, 1.1])  # the beginning and the one process of two passes
+    reader = ProcessReader(tree.roots, since_boot=lambda: 1000.0, clock=lambda: next(moments))
+    tree.process(1, ticks=100)
+    reader.read(1000.0)
+    tree.process(1, ticks=100 + HERTZ // 10)
+    (process,) = reader.read(1001.0)
+    assert process.cpu_percent == pytest.approx(50.0)  # 0.1 s in the 0.2 s from 1000.9 to 1001.1

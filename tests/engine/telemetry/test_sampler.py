@@ -10,7 +10,7 @@ from engine.snapshot import Snapshot
 from engine.telemetry.roots import Roots
 from engine.telemetry.sampler import Sampler, sample_once
 from engine.telemetry.source import procfs, readers
-from tests.engine.telemetry.conftest import MEMINFO, NET_DEV, STAT, Tree
+from tests.engine.telemetry.conftest import MEMINFO, NET_DEV, REPOSITORY, STAT, Tree
 
 
 def test_a_recorded_node_sampled_twice(tree: Tree) -> None:
@@ -116,7 +116,7 @@ def test_a_snapshot_is_frozen() -> None:
 
 def test_importing_the_sampler_loads_nothing_heavy() -> None:
     script = "import json, sys, engine.telemetry.sampler; print(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     heavy = {"psutil", "pynvml", "ctypes", "dataclasses", "asyncio", "httpx", "textual", "rich", "llama_cpp"}
     assert not heavy & set(json.loads(done.stdout))
 

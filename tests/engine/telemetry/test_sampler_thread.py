@@ -44,7 +44,7 @@ def test_the_first_that_is_published_has_real_rates_and_comes_soon_whatever_the_
     with running(listener, LONGEST_S):
         first = listener.next()
     assert first.sequence == 2
-    assert 0.1 <= first.interval_s < DEADLINE
+    assert 0 < first.interval_s < LONGEST_S
     assert listener.threads == {"telltop-sampler"}
 
 
@@ -79,7 +79,7 @@ def test_a_sample_can_be_had_now() -> None:
         thread.sample_now()
         after = listener.next()
     assert after.sequence == before.sequence + 1
-    assert 0.1 <= after.interval_s < LONGEST_S
+    assert 0 < after.interval_s < LONGEST_S
 
 
 def test_stopping_does_not_wait_for_the_interval() -> None:

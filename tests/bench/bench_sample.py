@@ -1,0 +1,111 @@
+"""What one pass over all processes costs, against psutil in the same run.
+
+Run it from the repository: ``python -m tests.bench.bench_sample [COUNT ...]`` (100 and 1000 sleeping children unless
+told otherwise; 10000 needs about 2 GiB and a process limit that allows it). A line for each count:
+
+- ``pass``: a pass of ours in its steady state, microseconds of each process (median of the passes);
+- ``bare``: the same open, read and close with nothing around them: what the kernel alone takes;
+- ``first``: the first pass, which also reads user and command line of everything;
+- ``psutil``: ``process_iter`` with the attributes that the portable reader takes;
+- ``sample``: a whole sample of the node, milliseconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psutil
+
+from engine.telemetry.procfs.processes import ProcessReader
+from engine.telemetry.roots import Roots
+from engine.telemetry.sampler import Sampler
+
+PASSES = 9
+ATTRIBUTES = ["ppid", "name", "username", "status", "cpu_times", "memory_info", "num_threads", "nice", "create_time"]
+SLEEPERS = """
+import os, signal, sys
+children = []
+for _ in range(int(sys.argv[1])):
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+        os._exit(0)
+    children.append(child)
+print("ready", flush=True)
+sys.stdin.read()
+for child in children:
+    os.kill(child, signal.SIGKILL)
+for child in children:
+    os.waitpid(child, 0)
+"""
+
+
+@contextmanager
+def sleepers(count: int) -> Iterator[None]:
+    """So many sleeping processes; they end with the block, and with this program."""
+    with subprocess.Popen(
+        [sys.executable, "-S", "-E", "-c", SLEEPERS, str(count)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as parent:
+        if parent.stdout is None or parent.stdout.readline() != b"ready\n":
+            raise SystemExit(f"{count} processes could not be started; see ulimit -u")
+        try:
+            yield
+        finally:
+            parent.communicate()
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long it takes."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def bare(folder: int) -> None:
+    """The system calls of a pass."""
+    for name in os.listdir(folder):
+        if name.isdecimal():
+            descriptor = os.open(f"{name}/stat", os.O_RDONLY, dir_fd=folder)
+            os.read(descriptor, 1024)
+            os.close(descriptor)
+
+
+def measure(count: int) -> str:
+    """One line of the table."""
+    with sleepers(count):
+        time.sleep(1.2)  # they have settled, as a node at rest has
+        reader = ProcessReader(Roots())
+        first = seconds(lambda: reader.read(time.monotonic()))
+        everything = len(reader.read(time.monotonic()))
+        ours = statistics.median(seconds(lambda: reader.read(time.monotonic())) for _ in range(PASSES))
+        folder = os.open("/proc", os.O_RDONLY)
+        kernel = statistics.median(seconds(lambda: bare(folder)) for _ in range(PASSES))
+        os.close(folder)
+        theirs = statistics.median(seconds(lambda: list(psutil.process_iter(ATTRIBUTES))) for _ in range(3))
+        sampler = Sampler()
+        sampler.sample()
+        whole = statistics.median(seconds(sampler.sample) for _ in range(PASSES))
+    each = [1e6 * figure / everything for figure in (ours, kernel, first, theirs)]
+    return "".join(
+        (f"{everything:>9}", *(f"{figure:>9.1f}" for figure in each), f"{theirs / ours:>8.1f}x", f"{whole * 1e3:>9.1f}")
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description="what one pass over all processes costs")
+    parser.add_argument("counts", nargs="*", type=int, default=[100, 1000], metavar="COUNT")
+    print("processes  pass us  bare us first us psutilus   ratio sample ms")
+    for count in parser.parse_args().counts:
+        print(measure(count), flush=True)
+
+
+if __name__ == "__main__":
+    main()
