@@ -7,13 +7,14 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.analysis import prompt
 from engine.analysis.analyst import Analyst
 from engine.analysis.console import Conversation
 from engine.config import Config
 from engine.events import Event, FindingOpened, ModelChanged, Notice, SnapshotTaken
 from engine.findings.watch import Watch
 from engine.inference.narrator import Narrator
-from engine.inference.protocol import Backend, Briefing, Form, Sampling
+from engine.inference.protocol import Backend, Briefing, Form
 from engine.node import Listener
 from engine.report import Trigger
 from engine.snapshot import Snapshot
@@ -40,9 +41,8 @@ class LocalNode:
         self._history = History()
         self._watch = Watch()
         self._narrator = Narrator()
-        wished = Sampling(temperature=config.temperature, seed=config.seed, max_tokens=config.max_tokens)
-        self._analyst = Analyst(wished)
-        self._conversation = Conversation(wished)
+        self._analyst = Analyst(prompt.wished(config))
+        self._conversation = Conversation(prompt.wished(config))
         self._engine: LlamaEngine | None = None
         self._model_pending = config.model is not None
         self._newest: SnapshotTaken | None = None

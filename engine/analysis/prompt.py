@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from engine.analysis.digest import Digest
 from engine.analysis.neutral import unmarked
+from engine.config import Config
 from engine.inference.protocol import Form, Message, Sampling
 
 SYSTEM = (
@@ -28,9 +29,14 @@ SHORT_TOKENS = 80
 """Longest analysis of the form ``short``, in tokens."""
 
 
-def sampling(form: Form, wished: Sampling) -> Sampling:
-    """How a text of this form is to be sampled: as wished, but a short one stays short."""
-    return replace(wished, max_tokens=min(wished.max_tokens, SHORT_TOKENS)) if form == "short" else wished
+def wished(config: Config) -> Sampling:
+    """How the operator wants words to be chosen."""
+    return Sampling(temperature=config.temperature, seed=config.seed, max_tokens=config.max_tokens)
+
+
+def sampling(form: Form, general: Sampling) -> Sampling:
+    """How a text of this form is to be sampled: as all are, but a short one stays short."""
+    return replace(general, max_tokens=min(general.max_tokens, SHORT_TOKENS)) if form == "short" else general
 
 
 def analysis(facts: Digest, form: Form) -> tuple[Message, ...]:

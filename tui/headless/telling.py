@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine import wire
+from engine.analysis import prompt
 from engine.analysis.analyst import Analyst
 from engine.analysis.console import Conversation
 from engine.config import Config
@@ -27,7 +28,7 @@ async def tell(config: Config, form: Form, question: str = "", *, json: bool, fi
         seen = await observe()
         briefing = Briefing(seen.snapshot, seen.findings, form, question)
         text, failure = await put(
-            standard.write if standard and streamed else None, lambda emit: _work(backend, briefing, emit)
+            standard.write if standard and streamed else None, lambda emit: _work(config, backend, briefing, emit)
         )
     if file is not None:
         file.write(_whole(text, form, json=json))
@@ -38,11 +39,12 @@ async def tell(config: Config, form: Form, question: str = "", *, json: bool, fi
     return 0
 
 
-async def _work(backend: Backend, briefing: Briefing, emit: Listener) -> None:
+async def _work(config: Config, backend: Backend, briefing: Briefing, emit: Listener) -> None:
     if briefing.form == "answer":
-        await Conversation().ask(backend, briefing, identity="q1", degraded=False, emit=emit)
+        await Conversation(prompt.wished(config)).ask(backend, briefing, identity="q1", degraded=False, emit=emit)
     else:
-        await Analyst().analyse(backend, briefing, identity="a1", trigger="demand", degraded=False, emit=emit)
+        analyst = Analyst(prompt.wished(config))
+        await analyst.analyse(backend, briefing, identity="a1", trigger="demand", degraded=False, emit=emit)
 
 
 def _whole(text: Analysis | Answer, form: Form, *, json: bool) -> bytes:
