@@ -40,7 +40,7 @@ class NvidiaReader:
         self.notes: tuple[str, ...] = ()
 
     def read(self, now: float) -> tuple[Gpu, ...]:
-        """May block in the driver. A GPU that is lost ends NVML's session, for the driver asks for that."""
+        """May block in the driver. A GPU that is lost closes NVML, as the driver asks."""
         if now < self._again:
             return ()
         nvml = self._nvml if self._nvml is not None else self._load()

@@ -132,7 +132,7 @@ def test_all_that_nvml_tells(nvml: Nvml) -> None:
     assert nvml.begun == 1
 
 
-def test_a_gpu_that_falls_off_the_bus_ends_the_session_and_is_tried_again_later(nvml: Nvml) -> None:
+def test_a_gpu_that_falls_off_the_bus_closes_nvml_which_is_tried_again_later(nvml: Nvml) -> None:
     reader = NvidiaReader(lambda: nvml)
     reader.read(0.0)
     nvml.fails = pynvml.NVML_ERROR_GPU_IS_LOST
