@@ -13,6 +13,7 @@ from engine.inference.sandbox import Rejected, Sandbox, TooMuch
 from engine.text import inert
 
 log = logging.getLogger("telltop.template")
+log.addHandler(logging.NullHandler())
 
 MOST_TEMPLATE = 1 << 17
 """Characters of a template; the longest in use have a tenth of it."""

@@ -21,6 +21,7 @@ from engine.errors import ModelError
 from engine.text import inert
 
 log = logging.getLogger("telltop.llama")
+log.addHandler(logging.NullHandler())  # where nobody has configured logging, warnings must not go to the terminal
 
 _PACKAGE = "llama_cpp"
 _LEVELS = {2: logging.DEBUG, 3: logging.WARNING, 4: logging.ERROR}  # "info" is a page at each load: detail here

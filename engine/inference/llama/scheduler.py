@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any
 
 from engine.errors import ModelError
@@ -108,18 +108,16 @@ class Scheduler:
         self._context.free()
 
     def _receive(self, *, block: bool) -> None:
-        try:
-            while True:
-                job = self._inbox.get(block)
-                block = False
-                if job is None:
-                    continue
-                if len(self._waiting) >= MOST_WAITING:
-                    job.fail(f"{MOST_WAITING} requests wait for the model already: ask again later.")
-                else:
-                    heapq.heappush(self._waiting, (job.turn, job))
-        except Empty:
-            return
+        inbox = self._inbox
+        while block or not inbox.empty():  # nobody else takes out of it
+            job = inbox.get()
+            block = False
+            if job is None:
+                continue
+            if len(self._waiting) >= MOST_WAITING:
+                job.fail(f"{MOST_WAITING} requests wait for the model already: ask again later.")
+            else:
+                heapq.heappush(self._waiting, (job.turn, job))
 
     def _drop_cancelled(self) -> None:
         for run in [run for run in self._runs if run.job.cancelled]:
