@@ -46,7 +46,9 @@ _NUMBER = re.compile(
 )
 _ORDINAL = re.compile(r"(?m)^[ \t>*-]*\d{1,3}[.)](?=\s)|\d{1,4}[-:]\d{2}(?:[-:]\d{2})?(?!\d)")
 """List numbers at the beginning of a line; dates and times of day."""
-_INDEX = re.compile(r"(?:\b(?:GPU|CPU|core|user|nice|fact|step|top|signal|SIG\w*|-n|-s|n)|#|\bf)[ ]?$", re.IGNORECASE)
+_INDEX = re.compile(
+    r"(?:\b(?:GPU|CPU|core|user|nice|fact|step|top|signal|SIG\w*)|(?<!\S)-[ns]|#|\bf)[ ]?$", re.IGNORECASE
+)
 """What stands before a number that counts nothing: GPU 0, core 3, top 10, renice -n 10."""
 _PID_BEFORE = re.compile(
     r"(?:\b(?:pids?|process(?:es)?|kill(?: -\w+)?|renice\b[^.;\n]*|id)[ :#=]{1,2}|-p ?)$", re.IGNORECASE
@@ -61,8 +63,9 @@ def claims(text: str, evidence: Evidence) -> list[Claim]:
     """Every claim in ``text``, in order, none overlapping another."""
     found = _names(text, evidence)
     taken = _Taken([(claim.start, claim.end) for claim in found])
-    for skipped in _ORDINAL.finditer(text):
-        taken.add(skipped.start(), skipped.end())
+    for pattern in (_ORDINAL, _labels(evidence)):
+        for skipped in pattern.finditer(text):
+            taken.add(skipped.start(), skipped.end())
     spans = _Taken([(span.start(), span.end()) for span in _CODE_SPAN.finditer(text)])
     for match in _NUMBER.finditer(text):
         if taken.overlaps(match.start(), match.end()):
@@ -72,6 +75,14 @@ def claims(text: str, evidence: Evidence) -> list[Claim]:
         if claim and (claim.kind == "pid" or not spans.overlaps(match.start(), match.end())):
             found.append(claim)
     return sorted(found, key=lambda claim: claim.start)
+
+
+def _labels(evidence: Evidence) -> re.Pattern[str]:
+    """Names of the host and of GPUs, which may hold numbers that claim nothing."""
+    host = evidence.snapshot.host
+    labels = {host.name, host.system, *(gpu.name for gpu in evidence.snapshot.gpus)}
+    telling = [re.escape(label) for label in labels if any(char.isalpha() for char in label)]
+    return re.compile("|".join(sorted(telling, key=len, reverse=True)) or r"(?!)")
 
 
 class _Taken:
@@ -152,10 +163,10 @@ def _number(match: re.Match[str], text: str, evidence: Evidence) -> Claim | None
     if not dimension:
         whole = int(value) if not match["part"] else -1
         alone = before.endswith("(") and text[match.end() : match.end() + 1] == ")" and whole in evidence.name_of
-        if whole >= 0 and (alone or _PID_BEFORE.search(before)):
-            return Claim(match.start(), match.end(), "pid", whole)
         if _INDEX.search(before):
             return None
+        if whole >= 0 and (alone or _PID_BEFORE.search(before)):
+            return Claim(match.start(), match.end(), "pid", whole)
         if _LOAD_BEFORE.search(before):
             dimension = "load"
         elif 0 <= whole <= 15:

@@ -11,7 +11,8 @@ def clean(text: str) -> str:
     """``text`` without control and format characters; line feeds stay, tabs become spaces.
 
     Escape sequences lose their escape, bidirectional overrides and zero-width characters vanish, and so do lone
-    surrogates, private and unassigned code points. Line and paragraph separators become line feeds.
+    surrogates, private and unassigned code points. Spaces of other widths become a plain space, line and paragraph
+    separators become line feeds.
     """
     if text.isascii() and text.replace("\n", "").isprintable():
         return text
@@ -26,6 +27,8 @@ def _harmless(char: str) -> str:
     category = unicodedata.category(char)
     if category in {"Zl", "Zp"}:
         return "\n"
+    if category == "Zs":
+        return " "
     return "" if category[0] == "C" else char
 
 

@@ -27,6 +27,7 @@ LEAST_CPU = 0.1
 LEAST_RSS = 1024 * 1024
 """Bytes below which a process is not named for its memory."""
 NAME_LIMIT = 32
+_LEVELS = 7
 
 _PIECE = re.compile(r"[A-Za-z]+|\d|[^\sA-Za-z\d]|\n")
 
@@ -49,11 +50,14 @@ def tokens(text: str) -> int:
 
 def digest(snapshot: Snapshot, findings: Sequence[Finding], points: Sequence[Point] = ()) -> Digest:
     """The node in at most ``TOKEN_BUDGET`` tokens. Where that is tight, the longest lists give way first."""
-    for shortened in range(7):
+    for shortened in range(_LEVELS):
         lines = _lines(snapshot, findings, points, shortened)
         made = _numbered(_host(snapshot), lines)
         if tokens(made.text) <= TOKEN_BUDGET:
-            break
+            return made
+    while tokens(made.text) > TOKEN_BUDGET:  # names made to be long in tokens: the longest lines go, the first stays
+        lines.remove(max(lines[1:], key=tokens))
+        made = _numbered(_host(snapshot), lines)
     return made
 
 
@@ -63,7 +67,7 @@ def _numbered(host: str, lines: list[str]) -> Digest:
 
 
 def _lines(snapshot: Snapshot, findings: Sequence[Finding], points: Sequence[Point], shortened: int) -> list[str]:
-    """The facts; ``shortened`` 0..6 says how much to leave out."""
+    """The facts; ``shortened`` says how much to leave out, from 0 on."""
     devices = max(1, 3 - shortened)
     named = TOP if shortened < 5 else TOP // 2
     width = NAME_LIMIT if shortened < 2 else 16
@@ -83,7 +87,11 @@ def _lines(snapshot: Snapshot, findings: Sequence[Finding], points: Sequence[Poi
 
 
 def _name(name: str, limit: int = NAME_LIMIT) -> str:
-    return f'"{neutral(name, limit)}"'
+    """In quotation marks, at most ``limit`` characters and a third of that in tokens."""
+    told = neutral(name, limit)
+    while tokens(told) > limit // 3 + 1:
+        told = told[:-1]
+    return f'"{told}"'
 
 
 def _host(snapshot: Snapshot) -> str:

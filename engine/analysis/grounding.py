@@ -141,8 +141,11 @@ def _takes_other(claim: Claim, before: str, after: str, inside: list[Claim], evi
     between = before[len(before) - (claim.start - subject.end) :]
     value = claim.values[0]
     process = evidence.by_pid.get(subject.pid) if subject.pid is not None and not subject.belied else None
-    if process and _SAYS_TAKES.search(between) and _OF_CPU.match(after):
-        readings = (process.cpu_percent, process.cpu_percent / max(1, evidence.snapshot.host.cores))
+    of_cpu = _OF_CPU.match(after)
+    if process and of_cpu and _SAYS_TAKES.search(between):
+        readings = [process.cpu_percent]
+        if "core" not in of_cpu[0].lower():  # it may be meant of all cores
+            readings.append(process.cpu_percent / max(1, evidence.snapshot.host.cores))
         return all(abs(value - fact) > max(25.0, 0.5 * fact) for fact in readings)
     if subject.kind == "place" and _SAYS_FULL.search(between) and _OF_SPACE.match(after):
         facts = [system.percent for system in evidence.snapshot.filesystems if system.mount == subject.place]

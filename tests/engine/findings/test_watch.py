@@ -25,7 +25,7 @@ def stealing(percent: float) -> Snapshot:
 
 def run(levels: list[float]) -> tuple[list[tuple[int, FindingOpened | FindingClosed]], Watch]:
     history, watch = History(), Watch()
-    events: list[FindingOpened | FindingClosed] = []
+    events: list[tuple[int, FindingOpened | FindingClosed]] = []
     for second, level in enumerate(levels):
         history.append(at(second, stealing(level)))
         events += [(second, event) for event in watch.update(history)]
@@ -97,7 +97,7 @@ def test_the_beginning_is_when_the_condition_began_not_when_it_was_told() -> Non
 def test_severity_rises_and_eases_under_the_same_id_without_events() -> None:
     history, watch, seen = History(), Watch(), []
     figures = [15.0] * 10 + [60.0] * 10 + [15.0] * 20
-    events = []
+    events: list[FindingOpened | FindingClosed] = []
     for second, level in enumerate(figures):
         history.append(at(second, stealing(level)))
         events += watch.update(history)
