@@ -147,6 +147,11 @@ class Terminal:
     # -- what is seen
 
     @property
+    def screen(self) -> pyte.Screen:
+        """The screen itself, with styles; look at it while nothing changes."""
+        return self._screen
+
+    @property
     def rows(self) -> list[str]:
         """The rows of the screen, without the blanks at their ends."""
         with self._changed:
