@@ -25,6 +25,9 @@ from engine.inference.llama.scheduler import Scheduler
 from engine.inference.protocol import Started
 from tests.engine.inference.llama.conftest import collect, request, running
 
+SETTLE_S = 0.05
+"""For the model's thread to finish its turn after it has sent the last event."""
+
 
 class Clock:
     """Sums the time spent inside methods of a class."""
@@ -83,6 +86,7 @@ async def engine_speed(engine: LlamaEngine, tokens: int) -> float:
 
 async def cancel_ms(engine: LlamaEngine, ends: Clock, prompt: str, after_s: float) -> float:
     """From closing the generator, ``after_s`` after the prompt was read or submitted, to a free slot, ms."""
+    await asyncio.sleep(SETTLE_S)
     ends.called.clear()
     task = asyncio.create_task(_read(engine, prompt, reading=after_s > 0))
     if after_s:
@@ -145,9 +149,11 @@ async def measure(path: Path, threads: int, tokens: int, rounds: int) -> dict[st
         clock.around(owner, name)
     async with running(path, threads=threads, slots=1, cache_type="f16") as engine:
         await collect(engine, request("warm"))
+        await asyncio.sleep(SETTLE_S)
         for clock in (decode, sample, step):
             clock.seconds, clock.calls = 0.0, 0
         await collect(engine, request("w" * 40, tokens=tokens))
+        await asyncio.sleep(SETTLE_S)
         out["scheduler_us_token"] = (step.seconds - decode.seconds - sample.seconds) / step.calls * 1e6
         out["sample_us_token"] = sample.seconds / sample.calls * 1e6
         out["cancel_writing_ms"] = max([await cancel_ms(engine, ends, "w", 0) for _ in range(rounds * 2)])

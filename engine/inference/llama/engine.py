@@ -19,6 +19,7 @@ from engine.inference.llama.job import Channel, Job
 from engine.inference.llama.library import library, log
 from engine.inference.llama.model import Aborted, Model
 from engine.inference.llama.scheduler import Scheduler
+from engine.inference.llama.warm import warm
 from engine.inference.protocol import Failed, Finished, Generation, Message, Request
 from engine.inference.template import ChatTemplate
 from engine.report import Source
@@ -146,6 +147,8 @@ class LlamaEngine:
         self._change(ModelChanged("loading", header.name))
         chosen = plan(header, self._context, threads=self._threads, slots=self._slots, cache_type=self._cache_type)
         library()
+        if not warm(self._path, self._progressed):
+            raise Aborted
         model = Model(self._path, self._progressed)
         try:
             template = ChatTemplate(header.chat_template, bos=model.bos_text, eos=model.eos_text)

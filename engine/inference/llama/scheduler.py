@@ -6,7 +6,6 @@ import heapq
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any
 
 from engine.errors import ModelError
 from engine.inference.fit import LoadPlan
@@ -15,35 +14,14 @@ from engine.inference.llama.job import INTERVAL_S, Job
 from engine.inference.llama.library import library, log
 from engine.inference.llama.model import Model
 from engine.inference.llama.pace import Pace
+from engine.inference.llama.run import Run
 from engine.inference.llama.sampling import sampler
 from engine.inference.llama.slots import Slot, Slots
 
 MOST_WAITING = 32
 """Requests that may wait for a slot."""
-URGENT_CHUNK = 256
-"""Tokens of a prompt read at once when it goes before everything that is being written."""
 
 Prompt = Callable[[Job], list[int]]
-
-
-class Run:
-    """A request that holds a slot, or that lost it for lack of room and waits to go on."""
-
-    def __init__(self, job: Job, tokens: list[int], chain: Any) -> None:
-        self.job = job
-        self.tokens = tokens
-        """The prompt and all that has been written."""
-        self.chain = chain
-        self.slot = Slot(-1)
-        self.place = 0
-        """Where in the batch its last token is."""
-        self.chunk = 0
-        """How many of its tokens are in the batch."""
-
-    @property
-    def unread(self) -> int:
-        """Tokens that the context does not hold yet; one while it writes."""
-        return len(self.tokens) - len(self.slot.tokens)
 
 
 class Scheduler:
@@ -220,10 +198,9 @@ class Scheduler:
         return total
 
     def _chunk(self, first: Run) -> int:
-        writing = [run.job.request.priority for run in self._runs if run.chunk]
-        if not writing:
-            return self._context.capacity
-        return URGENT_CHUNK if first.job.request.priority < min(writing) else self._pace.chunk()
+        """Tokens of prompts to read now: few beside texts that are being written, unless ``first`` goes before them."""
+        urgent = all(first.job.request.priority < run.job.request.priority for run in self._runs if run.chunk)
+        return self._context.capacity if urgent else self._pace.chunk()
 
     def _evaluate(self) -> int:
         self._context.arm()
