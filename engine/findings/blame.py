@@ -15,6 +15,8 @@ Weighted = tuple[float, Process]
 
 MOST = 5
 LEAST_SHARE = 0.05
+_LOOKED_AT = round(1 / LEAST_SHARE)
+"""No more than this many can have a share of ``LEAST_SHARE`` each."""
 
 
 def blame(weighted: Iterable[Weighted], whole: float = 0.0) -> tuple[Culprit, ...]:
@@ -26,10 +28,10 @@ def blame(weighted: Iterable[Weighted], whole: float = 0.0) -> tuple[Culprit, ..
     total = whole or sum(weight for weight, _ in pairs)
     if total <= 0:
         return ()
-    top = [(min(1.0, weight / total), process) for weight, process in heapq.nlargest(MOST, pairs, key=itemgetter(0))]
-    top = [pair for pair in top if pair[0] >= LEAST_SHARE]
+    largest = heapq.nlargest(_LOOKED_AT, pairs, key=itemgetter(0))
+    top = [(min(1.0, weight / total), process) for weight, process in largest if weight / total >= LEAST_SHARE]
     top.sort(key=lambda pair: (-round(pair[0], 1), pair[1].pid))
-    return tuple(culprit(process, share) for share, process in top)
+    return tuple(culprit(process, share) for share, process in top[:MOST])
 
 
 def culprit(process: Process, share: float) -> Culprit:

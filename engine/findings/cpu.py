@@ -27,7 +27,7 @@ def saturated(history: History, settings: Settings) -> list[Condition]:
     others = max(0.0, now.cpu.percent - now.self_use.cpu_percent / cores)
     if grade is None or now.cpu.percent < settings.cpu_busy_percent - 10 or others < settings.cpu_busy_percent / 2:
         return []
-    if now.cpu.percent < settings.cpu_busy_percent or (stall and stall.some_percent < 20):
+    if now.cpu.percent < settings.cpu_busy_percent or (stall and stall.some_percent < settings.cpu_stall_percent):
         grade = "hold"
     culprits = blame(by_cpu(now), whole=others * cores)
     led = f"; {named(culprits)} {'lead' if len(culprits) > 1 else 'leads'}" if culprits else ""
@@ -65,7 +65,9 @@ def _spinning(process: Process, now: Snapshot, settings: Settings) -> Condition:
     limits = settings.cpu_spin
     grade: Grade = "warning" if process.cpu_percent >= limits.warning else "hold"
     of_node = process.cpu_percent / cores
-    if cores > 1 and of_node >= settings.spin_node_percent:
+    stall = now.pressure.cpu
+    others_wait = stall.some_percent >= settings.cpu_stall_percent if stall else now.cpu.runnable > cores + 1
+    if grade == "warning" and of_node >= settings.spin_node_percent and others_wait:
         grade = "critical"
     if process.cpu_percent < 150:
         sentence = f"{who(process)} keeps a core busy: {percent(process.cpu_percent)} of one core."

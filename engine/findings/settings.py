@@ -45,9 +45,11 @@ class Settings(Struct, frozen=True):
     cpu_busy_percent: float = 90.0
     """... and the node at least this busy; 80 to 90 % is where queueing delay takes off (Gregg, *Systems Performance*,
     2.3.4 and 6.3.4)."""
+    cpu_stall_percent: float = 20.0
+    """... and, where the kernel has PSI, some task waiting for a core this percent of the interval."""
     cpu_spin: Limits = Limits(60.0, 85.0, 100.0)
     """``cpu_spin``: percent of one core that a single process takes. 85 leaves room for a neighbour on that core.
-    Critical where it takes ``spin_node_percent`` of a node of several cores."""
+    Critical where it takes ``spin_node_percent`` of the whole node and others wait for the processor."""
     spin_node_percent: float = 90.0
     stuck: Limits = Limits(2, 4, 20, fire_s=3.0)
     """``load_high``: processes that were in uninterruptible sleep in every sample of ``stuck_s``. Linux counts them

@@ -146,6 +146,36 @@ def test_oom_risk_needs_both_memory_and_swap_gone(taken: float, swap: float, gra
     assert _conditions(make_snapshot(memory=make_memory(taken, swap))).get("oom_risk") == grade
 
 
+@pytest.mark.parametrize(
+    ("percent", "stall", "grade"),
+    [
+        (59.0, 0.0, None),
+        (70.0, 0.0, "hold"),
+        (99.0, 90.0, "warning"),
+        (390.0, 5.0, "warning"),
+        (390.0, 90.0, "critical"),
+    ],
+)
+def test_a_spin_is_critical_only_where_it_starves_the_node(percent: float, stall: float, grade: str | None) -> None:
+    spinner = make_process(5, "loop", cpu_percent=percent)
+    pressure = Pressure(make_stall(stall), make_stall(), make_stall())
+    assert _conditions(make_snapshot(processes=(spinner,), pressure=pressure)).get("cpu_spin") == grade
+
+
+def test_equal_culprits_do_not_change_places_from_sample_to_sample() -> None:
+    def burning(second: int) -> Snapshot:
+        burners = tuple(make_process(200 + n, "burn", cpu_percent=48.0 + (n * 7 + second * 3) % 5) for n in range(8))
+        return make_snapshot(processes=burners, cpu=make_cpu(99.0, runnable=12), pressure=Pressure())
+
+    history, watch = History(), Watch()
+    blamed = set()
+    for second in range(40):
+        history.append(at(second, burning(second)))
+        watch.update(history)
+        blamed |= {tuple(culprit.pid for culprit in finding.culprits) for finding in watch.open}
+    assert blamed == {(200, 201, 202, 203, 204)}
+
+
 def test_a_large_disk_with_room_is_not_full() -> None:
     large = make_filesystem("/big", 0.96, 2000 * GIB)
     assert "disk_full" not in _conditions(make_snapshot(filesystems=(large,)))
