@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.config import Config
 from engine.inference.protocol import Form
-from tui.headless.output import WholeFile
+from tui.headless.output import STANDARD_OUTPUT, WholeFile
 from tui.headless.running import run as run_loop
 from tui.headless.telling import tell
 
@@ -17,7 +17,7 @@ def run(config: Config, *, short: bool, json: bool, output: str | None) -> int:
     Raises OutputError, ModelError, TelemetryError, GenerationError, BrokenPipeError.
     """
     form: Form = "short" if short else "full"
-    if output is None:
+    if output is None or output in STANDARD_OUTPUT:
         return run_loop(lambda: tell(config, form, json=json))
     file = WholeFile(Path(output))
     try:

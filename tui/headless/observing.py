@@ -6,21 +6,24 @@ import asyncio
 import threading
 import time
 
+import msgspec
+
 from engine.events import SnapshotTaken
 from engine.findings.detectors import DETECTORS
-from engine.findings.settings import Settings
+from engine.findings.settings import Limits, Settings
 from engine.findings.watch import Watch
 from engine.telemetry.history import History
 from engine.telemetry.sampler import Sampler
 
 _APART_S = 0.5
 _SETTLE_S = 2.0
-_LONGEST_S = 8.0
-"""Most findings open after six seconds: what looks wrong at the first glance is watched until it is one or has gone."""
+_FIRE_S = 1.5
+"""What has lasted this long is told: somebody asked about this very moment, and waits for the answer."""
+_LONGEST_S = 3.0
 
 
 async def observe() -> SnapshotTaken:
-    """The node now: after two readings if it looks well, else after those that it takes to tell.
+    """The node now: after two readings half a second apart if it looks well, else after those that it takes to tell.
 
     Raises TelemetryError where the node cannot be sampled.
     """
@@ -32,7 +35,8 @@ async def observe() -> SnapshotTaken:
 
 
 def _observe(stop: threading.Event) -> SnapshotTaken:
-    sampler, history, watch = Sampler(), History(), Watch()
+    settings = _impatient(Settings())
+    sampler, history, watch = Sampler(), History(), Watch(settings)
     try:
         begun = time.monotonic()
         sampler.sample()
@@ -43,12 +47,18 @@ def _observe(stop: threading.Event) -> SnapshotTaken:
             history.append(snapshot)
             watch.update(history)
             late = time.monotonic() - begun > _LONGEST_S
-            if stop.is_set() or late or watch.open or not _looks_wrong(history):
+            if stop.is_set() or late or watch.open or not _looks_wrong(history, settings):
                 return SnapshotTaken(snapshot, watch.open)
     finally:
         sampler.close()
 
 
-def _looks_wrong(history: History) -> bool:
-    settings = Settings()
+def _looks_wrong(history: History, settings: Settings) -> bool:
     return any(condition.grade != "hold" for detect in DETECTORS for condition in detect(history, settings))
+
+
+def _impatient(settings: Settings) -> Settings:
+    """The same levels, reached for a shorter time."""
+    limits = {name: value for name, value in msgspec.structs.asdict(settings).items() if isinstance(value, Limits)}
+    sooner = {name: msgspec.structs.replace(value, fire_s=min(value.fire_s, _FIRE_S)) for name, value in limits.items()}
+    return msgspec.structs.replace(settings, **sooner)

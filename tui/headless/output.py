@@ -16,6 +16,9 @@ from engine.config import Config
 from engine.errors import OutputError
 from engine.text import inert
 
+STANDARD_OUTPUT = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
+"""Names of a file that mean standard output; by now descriptor 1 leads elsewhere."""
+
 _AT_ONCE = 4096
 """A pipe that is ready takes this many bytes without blocking (PIPE_BUF of Linux)."""
 
@@ -94,7 +97,7 @@ class WholeFile:
         self._draft: Path | None = None
         with self._failures():
             if self._target.exists() and not self._target.is_file():
-                self._stream: IO[bytes] = self._target.open("wb", buffering=0)  # nothing could take a device's place
+                self._stream: IO[bytes] = self._target.open("ab", buffering=0)  # nothing could take a device's place
             else:
                 descriptor, draft = tempfile.mkstemp(dir=self._target.parent, prefix=f".{self._target.name}.")
                 self._stream, self._draft = os.fdopen(descriptor, "wb"), Path(draft)
