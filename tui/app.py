@@ -40,7 +40,7 @@ class TelltopApp(App[int]):
         self.theme = _THEME
         color = config.color == "always" or (config.color == "auto" and not self.no_color)
         self.look: Look = make_look(ascii_only=config.ascii, color=color)
-        # In place of Textual's own filter for NO_COLOR, which greys a theme of the terminal's colours to black on black.
+        # In place of Textual's own filter for NO_COLOR, which turns the terminal's colours to black on black.
         self._filters = [one for one, wanted in ((Colourless(), not color), (Plain(), config.ascii)) if wanted]
         self.node = node
         self.bridge = Bridge(self.post_message)
@@ -52,10 +52,13 @@ class TelltopApp(App[int]):
         return self.dashboard
 
     def on_mount(self) -> None:
-        """Begin to sample, and make every polite way to end a program end this one."""
+        """Make every polite way to end a program end this one."""
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.add_signal_handler(number, self._end_by, number)
+
+    def on_ready(self) -> None:
+        """Every panel is there: let the node speak."""
         self.node.start(self.bridge)
 
     def _end_by(self, number: signal.Signals) -> None:

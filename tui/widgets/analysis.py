@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -13,7 +14,10 @@ from engine.report import Analysis, Grounding, Source
 from tui.look import Look
 from tui.widgets.paint import Row, pad_rows
 from tui.widgets.panel import Panel
-from tui.widgets.prose import Paper, Prose
+from tui.widgets.paper import Paper
+
+if TYPE_CHECKING:
+    from tui.widgets.prose import Prose
 
 _SOURCES: dict[Source, str] = {"model": "model", "rules": "rules", "remote": "remote"}
 
@@ -43,8 +47,8 @@ class AnalysisPanel(Vertical):
         self.look = look
         self.border_title = "analysis"
         self._byline = Byline(look, id="byline")
-        self._prose = Prose(id="prose")
-        self._paper = Paper(self._prose, id="analysis-paper")
+        self._prose: Prose | None = None
+        self._paper = Paper(id="analysis-paper")
         self._current = ""
         self._fresh = False
 
@@ -56,7 +60,7 @@ class AnalysisPanel(Vertical):
     @property
     def text(self) -> str:
         """What is written so far."""
-        return self._prose.written
+        return self._prose.written if self._prose else ""
 
     @property
     def writing(self) -> str:
@@ -74,6 +78,12 @@ class AnalysisPanel(Vertical):
         """More words."""
         if event.id != self._current:
             return
+        if self._prose is None:
+            # Only now: reading the Markdown library would delay the first frame.
+            from tui.widgets.prose import Prose
+
+            self._prose = Prose(id="prose")
+            await self._paper.mount(self._prose)
         if self._fresh:
             self._fresh = False
             await self._prose.begin()
@@ -87,7 +97,8 @@ class AnalysisPanel(Vertical):
         if analysis.id != self._current:
             return
         self._current = ""
-        await self._prose.end()
+        if self._prose is not None:
+            await self._prose.end()
         self._byline.say(finished_byline(self.look, analysis))
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from engine.events import AnswerDelta, AnswerFinished, AnswerStarted
-from engine.report import Answer
 from tui.look import Look
-from tui.widgets.analysis import score
-from tui.widgets.paint import Row
-from tui.widgets.prose import Paper, Prose
+from tui.widgets.paper import Paper
+
+if TYPE_CHECKING:
+    from tui.widgets.turn import Turn
 
 _KEPT_TURNS = 40
 """Questions with their answers that stay on screen; older ones are dropped so that memory stays bounded."""
@@ -46,39 +47,6 @@ class Prompt(Input):
         self._at = min(max(0, self._at + (1 if event.key == "down" else -1)), len(self._earlier))
         self.value = self._draft if self._at == len(self._earlier) else self._earlier[self._at]
         self.cursor_position = len(self.value)
-
-
-class Turn(Vertical):
-    """A question, its answer, and what the answer took."""
-
-    def __init__(self, look: Look, question: str) -> None:
-        super().__init__()
-        self.look = look
-        self.prose = Prose()
-        self._question = Static(Content(f"{look.glyphs.prompt} {look.plain(question)}"), classes="question")
-        self._foot = Static("", classes="foot")
-
-    def compose(self) -> ComposeResult:
-        """Question, answer, foot."""
-        yield self._question
-        yield self.prose
-        yield self._foot
-
-    def waiting(self, who: str) -> None:
-        """Say who is about to answer."""
-        self._foot.update(Content(f"{who} is reading the node, Esc stops"))
-
-    def done(self, answer: Answer) -> None:
-        """Say who answered, how fast, and how much of it is borne out."""
-        row = Row(self.look).add(answer.model if answer.source != "rules" else "rules")
-        if answer.degraded:
-            row.add(" fallback")
-        if answer.outcome in {"cancelled", "failed"}:
-            row.add(f" {self.look.glyphs.dot} {answer.outcome}")
-        if answer.source != "rules" and answer.timings.completion_tokens:
-            timings = answer.timings
-            row.add(f" {self.look.glyphs.dot} {timings.first_token_s:.1f} s, {timings.decode_tokens_s:.0f} tok/s")
-        self._foot.update(Content(row.extend(score(self.look, answer.grounding)).strip(200).text.rstrip()))
 
 
 class ConsolePanel(Vertical):
@@ -127,6 +95,8 @@ class ConsolePanel(Vertical):
 
     async def begin(self, event: AnswerStarted) -> None:
         """An answer is under way."""
+        from tui.widgets.turn import Turn  # only now: reading the Markdown library would delay the first frame
+
         paper = self.query_one(Paper)
         turn = Turn(self.look, event.question)
         self._turns[event.id] = turn
