@@ -109,7 +109,7 @@ def _names(text: str, evidence: Evidence) -> list[Claim]:
     for form in sorted((form for form in forms if not _WORD.fullmatch(form)), key=len, reverse=True):
         for at in [match.start() for match in re.finditer(re.escape(form), text)]:
             end = at + len(form)
-            if not taken.overlaps(at, end) and (_is_marked(text, at) or _PARENTHESIS.match(text, end)):
+            if not taken.overlaps(at, end) and (_is_marked(text, at) or _stands_alone(text, at, end)):
                 taken.add(at, end)
                 found += _named(at, end, forms[form], text, evidence)
     for match in _WORD.finditer(text):
@@ -123,6 +123,12 @@ def _names(text: str, evidence: Evidence) -> list[Claim]:
 def _is_marked(text: str, at: int) -> bool:
     """Whether quotation marks, backquotes or bold type begin right before ``at``."""
     return text[at - 1 : at] in set("`\"'\u201c\u2018") or text[max(0, at - 2) : at] == "**"
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    """Whether a pid follows, and the stretch begins and ends with whole words: a process may be called ``)``."""
+    edges = text[start].isalnum() and text[end - 1].isalnum() and not text[start - 1 : start].isalnum()
+    return edges and _PARENTHESIS.match(text, end) is not None
 
 
 def _word(word: str, start: int, end: int, text: str, evidence: Evidence) -> list[Claim]:

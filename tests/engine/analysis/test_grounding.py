@@ -179,6 +179,12 @@ def test_a_process_that_calls_itself_a_figure_grounds_nothing() -> None:
     assert (result.grounded, result.wrong) == (0, ("20 %",))
 
 
+@pytest.mark.parametrize("name", [")", "e)", " name)", "name", "(no name)", "no name"])
+def test_a_process_called_by_a_part_of_the_text_is_not_what_is_meant(name: str) -> None:
+    node = make_snapshot(processes=(make_process(1, name, cpu_percent=9.0), make_process(3, "")))
+    assert ground("(no name) (3) holds the most.", node, ()).wrong == ()
+
+
 @given(st.text(alphabet="0123456789.,:%() \n`*'\"-/GiBpidCUload", max_size=120))
 def test_any_text_is_read_without_harm(text: str) -> None:
     result = check(text)
