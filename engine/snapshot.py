@@ -20,6 +20,40 @@ class Host(Struct, frozen=True):
     cores: int
     """Logical processors that are online."""
     memory_total_bytes: int
+    os: str = ""
+    """The distribution, from ``PRETTY_NAME`` of os-release(5); empty where there is none."""
+    virtualization: str = ""
+    """What runs this machine (``kvm``, ``vmware``, ``xen``, ``vm`` where it is not said which); empty on metal."""
+    container: str = ""
+    """What this is a container of (``docker``, ``lxc``, ``kubernetes``, ...); empty where it is none."""
+
+
+class Core(Struct, frozen=True):
+    """One processor over the interval, from its line of ``/proc/stat``; percent of its own time."""
+
+    number: int
+    """As the kernel numbers it; those that are offline leave gaps."""
+    percent: float
+    user: float
+    """Without nice time."""
+    nice: float
+    system: float
+    """Without interrupts."""
+    iowait: float
+    irq: float
+    """Hard and soft interrupts."""
+    steal: float
+
+
+class CpuQuota(Struct, frozen=True):
+    """What the container that this node is may use, from ``cpu.max``/``cpu.stat`` (v1: ``cpu.cfs_*``)."""
+
+    cores: float
+    """Processor time per second of wall time."""
+    throttled_percent: float
+    """Scheduling periods of the interval in which it had to wait for the next, percent of those it ran in."""
+    throttled_s: float
+    """Seconds per second that its tasks were held back, summed over processors."""
 
 
 class Cpu(Struct, frozen=True):
@@ -42,6 +76,44 @@ class Cpu(Struct, frozen=True):
     """Tasks in uninterruptible sleep (``procs_blocked``)."""
     frequency_mhz: float | None = None
     temperature_c: float | None = None
+    nice: float = 0.0
+    """The part of ``user`` that ran at a lowered priority."""
+    irq: float = 0.0
+    """The part of ``system`` that hard and soft interrupts took."""
+    cores: tuple[Core, ...] = ()
+    """The split of each online core; ``per_core`` is their ``percent``."""
+    context_switches_s: float | None = None
+    """``ctxt`` of ``/proc/stat``, per second."""
+    interrupts_s: float | None = None
+    """``intr``: all interrupts, per second."""
+    forks_s: float | None = None
+    """``processes``: forks and new threads, per second."""
+    quota: CpuQuota | None = None
+    """``None`` where no cgroup limits the node."""
+
+
+class OomKill(Struct, frozen=True):
+    """A process that the kernel killed for want of memory, from the kernel log."""
+
+    at_s: float
+    """Seconds after boot, by the kernel log's clock."""
+    pid: int
+    name: str
+
+
+class MemoryLimit(Struct, frozen=True):
+    """The limit of the container that this node is, from ``memory.max``/``memory.current`` (v1: ``*_in_bytes``)."""
+
+    limit_bytes: int
+    used_bytes: int
+    """Current use less inactive page cache, which the kernel takes back first."""
+    cache_bytes: int
+    """Inactive page cache (``inactive_file`` of ``memory.stat``)."""
+
+    @property
+    def percent(self) -> float:
+        """Used memory, percent of the limit."""
+        return 100.0 * self.used_bytes / self.limit_bytes if self.limit_bytes else 0.0
 
 
 class Memory(Struct, frozen=True):
@@ -59,6 +131,29 @@ class Memory(Struct, frozen=True):
     swap_used_bytes: int
     swap_in_bytes_s: float
     swap_out_bytes_s: float
+    shared_bytes: int = 0
+    """``Shmem``: tmpfs and shared memory."""
+    slab_bytes: int = 0
+    """``Slab``: the kernel's own objects."""
+    slab_reclaimable_bytes: int = 0
+    """The part of them that the kernel can take back."""
+    huge_total_bytes: int = 0
+    """The pool of huge pages; it counts as used, whoever holds it."""
+    huge_free_bytes: int = 0
+    zram_stored_bytes: int = 0
+    """What was swapped to zram devices, before compression (``mm_stat``)."""
+    zram_used_bytes: int = 0
+    """Memory that the zram devices take for it."""
+    arc_bytes: int = 0
+    """The cache of ZFS; what it would give back is counted within ``available_bytes``."""
+    limit: MemoryLimit | None = None
+    """``None`` where no cgroup limits the node."""
+    oom_kills: int | None = None
+    """Processes killed for want of memory since boot (``oom_kill`` of ``/proc/vmstat``, since Linux 4.13)."""
+    oom_kills_now: int = 0
+    """Those of this interval."""
+    oom_killed: tuple[OomKill, ...] = ()
+    """The last of them that the kernel log names, oldest first; at most 8."""
 
     @property
     def percent(self) -> float:
@@ -82,6 +177,8 @@ class Stall(Struct, frozen=True):
     full_avg60: float
     some_percent: float
     """Percent of this interval, from the delta of ``total``."""
+    full_percent: float = 0.0
+    """The same of the time in which all tasks stalled."""
 
 
 class Pressure(Struct, frozen=True):
@@ -102,6 +199,13 @@ class Disk(Struct, frozen=True):
     write_ops_s: float
     busy_percent: float
     """Share of the interval in which the device had a request in flight."""
+    read_await_ms: float | None = None
+    """Mean time from queueing to completion of the reads that ended in the interval; ``None`` if none did."""
+    write_await_ms: float | None = None
+    queue: float = 0.0
+    """Requests in flight, mean over the interval (``aqu-sz`` of iostat)."""
+    in_flight: int = 0
+    """Requests in flight at the moment."""
 
 
 class Filesystem(Struct, frozen=True):
@@ -115,12 +219,24 @@ class Filesystem(Struct, frozen=True):
     available_bytes: int
     """What an unprivileged user may still write."""
     read_only: bool
+    inodes_total: int | None = None
+    """``None`` where the file system makes them as needed."""
+    inodes_free: int | None = None
+    silent_s: float | None = None
+    """Seconds for which it has not answered; sizes are then from before, 0 if it never did."""
 
     @property
     def percent(self) -> float:
         """Used space in percent of what users can have, as ``df`` counts it."""
         usable = self.used_bytes + self.available_bytes
         return 100.0 * self.used_bytes / usable if usable else 0.0
+
+    @property
+    def inode_percent(self) -> float | None:
+        """Used inodes, percent of all; ``None`` where they are not limited."""
+        if not self.inodes_total or self.inodes_free is None:
+            return None
+        return 100.0 * (self.inodes_total - self.inodes_free) / self.inodes_total
 
 
 class Interface(Struct, frozen=True):
@@ -133,6 +249,57 @@ class Interface(Struct, frozen=True):
     transmit_packets_s: float
     errors_s: float
     """Errors and drops of both directions."""
+    receive_errors_s: float = 0.0
+    transmit_errors_s: float = 0.0
+    receive_drops_s: float = 0.0
+    transmit_drops_s: float = 0.0
+
+
+class Tcp(Struct, frozen=True):
+    """TCP of this network namespace, from ``/proc/net/snmp``, ``netstat`` and ``sockstat``."""
+
+    established: int
+    """``CurrEstab``: connections established or waiting to be closed."""
+    time_wait: int
+    orphans: int
+    """Connections that no process holds any more."""
+    sockets: int
+    """Sockets of every kind in use."""
+    memory_bytes: int
+    """What the buffers of all TCP sockets take."""
+    retransmits_s: float
+    retransmit_percent: float
+    """Segments sent again, percent of those sent in the interval."""
+    opened_s: float
+    """Connections opened from here, per second (``ActiveOpens``)."""
+    accepted_s: float
+    """Connections accepted here, per second (``PassiveOpens``)."""
+    resets_s: float
+    """Resets sent, per second (``OutRsts``)."""
+    failed_s: float
+    """Connection attempts that failed, per second (``AttemptFails``)."""
+    listen_drops_s: float | None = None
+    """Connections dropped because a listener's queue was full or for another reason (``ListenDrops``)."""
+    udp_errors_s: float = 0.0
+    """UDP datagrams received that could not be delivered, per second (``InErrors`` of UDP)."""
+    states: tuple[tuple[str, int], ...] = ()
+    """Connections by state as ``ss`` names it, the most first, from ``/proc/net/tcp``; renewed every 30 s."""
+    states_partial: bool = False
+    """There are so many that only a part was counted."""
+
+
+class Listener(Struct, frozen=True):
+    """A socket that takes connections or datagrams, from ``/proc/net/tcp``, ``tcp6``, ``udp`` and ``udp6``."""
+
+    protocol: str
+    """``tcp`` or ``udp``; IPv6 too."""
+    address: str
+    port: int
+    wildcard: bool
+    """Bound to every address of the node (``0.0.0.0`` or ``::``)."""
+    pid: int | None = None
+    """Who holds it; ``None`` where that may not be seen."""
+    name: str = ""
 
 
 class GpuProcess(Struct, frozen=True):
@@ -140,6 +307,8 @@ class GpuProcess(Struct, frozen=True):
 
     pid: int
     memory_bytes: int | None
+    busy_percent: float | None = None
+    """Its share of the GPU's busiest engine."""
 
 
 class Gpu(Struct, frozen=True):
@@ -155,6 +324,19 @@ class Gpu(Struct, frozen=True):
     power_w: float | None = None
     power_limit_w: float | None = None
     processes: tuple[GpuProcess, ...] = ()
+    memory_busy_percent: float | None = None
+    """Share of the time in which its memory was read or written (bandwidth use, as ``nvidia-smi`` tells it)."""
+    clock_mhz: float | None = None
+    clock_max_mhz: float | None = None
+    memory_clock_mhz: float | None = None
+    throttled: tuple[str, ...] = ()
+    """Why it runs slower than it could, a few words each; being idle is no reason."""
+    ecc_corrected: int | None = None
+    """Memory errors since the driver was loaded that were corrected; ``None`` without ECC."""
+    ecc_uncorrected: int | None = None
+    fan_percent: float | None = None
+    asleep: bool = False
+    """Suspended by its driver; reading its figures would wake it."""
 
 
 class Process(Struct, frozen=True):
@@ -182,6 +364,74 @@ class Process(Struct, frozen=True):
     read_bytes_s: float | None = None
     """Bytes per second read from storage; ``None`` when not permitted or not read in this sample."""
     write_bytes_s: float | None = None
+    gpu_percent: float | None = None
+    """Its share of GPUs, summed; ``None`` where no GPU tells of it."""
+    gpu_memory_bytes: int | None = None
+    container: str = ""
+    """Id of its container, 12 characters as ``docker ps`` shows it or its name; empty outside of one."""
+    runtime: str = ""
+    """``docker``, ``containerd``, ``cri-o``, ``podman``, ``lxc``, ``nspawn``, ...; empty outside of a container."""
+    pod: str = ""
+    """UID of its Kubernetes pod."""
+    unit: str = ""
+    """Its systemd unit: a service or scope."""
+
+
+class ShortLived(Struct, frozen=True):
+    """Processes of one name that began and ended between two samples."""
+
+    name: str
+    count: int
+    parent: int | None = None
+    """Pid of the parent of the last of them."""
+
+
+class Turnover(Struct, frozen=True):
+    """How many tasks began and ended."""
+
+    births_s: float
+    """Per second."""
+    deaths_s: float
+    source: str
+    """``events``: processes, by the kernel's proc connector; ``counters``: processes and threads, by differences."""
+    short_lived: tuple[ShortLived, ...] = ()
+    """The most frequent first, at most 10. By counters only those that were seen in one sample."""
+    lost: int = 0
+    """Events of this interval that came faster than they could be taken; the births are then too few."""
+
+
+class Sensor(Struct, frozen=True):
+    """A temperature or a fan, from ``/sys/class/hwmon`` (Linux ``Documentation/hwmon/sysfs-interface.rst``)."""
+
+    chip: str
+    label: str
+    kind: str
+    """``temperature`` in degrees Celsius, ``fan`` in revolutions per minute."""
+    value: float
+    limit: float | None = None
+    """The temperature that the chip calls critical."""
+
+
+class Battery(Struct, frozen=True):
+    """All batteries together, from ``/sys/class/power_supply``."""
+
+    percent: float
+    state: str
+    """``charging``, ``discharging``, ``full`` or ``idle``."""
+    power_w: float | None = None
+    left_s: float | None = None
+    """Seconds until it is empty, or full while it charges."""
+
+
+class Login(Struct, frozen=True):
+    """Somebody who is logged in, from systemd-logind's sessions or utmp(5)."""
+
+    user: str
+    terminal: str
+    host: str
+    """Where from; empty for the node itself."""
+    since: float | None = None
+    """Seconds since the epoch."""
 
 
 class SelfUse(Struct, frozen=True):
@@ -218,3 +468,13 @@ class Snapshot(Struct, frozen=True, eq=False):
     """Seconds that taking this sample took."""
     notes: tuple[str, ...] = ()
     """What could not be read and why, a sentence each."""
+    tcp: Tcp | None = None
+    listeners: tuple[Listener, ...] = ()
+    """Renewed every 30 s; TCP first, by port."""
+    turnover: Turnover | None = None
+    """``None`` of the first sample, and where the system does not tell."""
+    sensors: tuple[Sensor, ...] = ()
+    battery: Battery | None = None
+    logins: tuple[Login, ...] = ()
+    failed_units: tuple[str, ...] | None = None
+    """Systemd's units that failed, renewed every 60 s; ``None`` where systemd does not run the node."""
