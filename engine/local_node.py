@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import threading
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from engine.inference.protocol import Backend, Briefing, Form
 from engine.node import Listener
 from engine.report import Trigger
 from engine.snapshot import Snapshot
-from engine.telemetry.history import History
+from engine.telemetry.history import History, Point
 from engine.telemetry.sampler import SamplerThread
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _GATHER_S = 1.0
 """Findings that open within this time of one another are told in one analysis."""
 _AUTOMATIC_GAP_S = 20.0
 """Analyses that nobody asked for keep at least this distance, so that a restless node is not talked to death."""
+_TREND_S = 660.0
+"""The digest tells how the node was one and ten minutes ago."""
 _SETTLE_S = 1.3
 """The first analysis speaks of the first whole interval: before it the figures are mostly those of telltop's start."""
 
@@ -39,6 +42,8 @@ class LocalNode:
         self._config = config
         self._sampler = SamplerThread(self._on_snapshot, interval=config.interval_s)
         self._history = History()
+        self._history_lock = threading.Lock()
+        """Held while the sampler thread adds to the history and while another thread reads from it."""
         self._watch = Watch()
         self._narrator = Narrator()
         self._analyst = Analyst(prompt.wished(config))
@@ -91,7 +96,8 @@ class LocalNode:
     # -- what the sampler thread does
 
     def _on_snapshot(self, snapshot: Snapshot) -> None:
-        self._history.append(snapshot)
+        with self._history_lock:
+            self._history.append(snapshot)
         changes = self._watch.update(self._history)
         first = self._newest is None
         self._newest = taken = SnapshotTaken(snapshot=snapshot, findings=self._watch.open)
@@ -216,13 +222,25 @@ class LocalNode:
         backend, degraded = self._backend()
         briefing = await self._briefing(form)
         await self._analyst.analyse(
-            backend, briefing, identity=identity, trigger=trigger, degraded=degraded, emit=self._emit
+            backend,
+            briefing,
+            identity=identity,
+            trigger=trigger,
+            degraded=degraded,
+            emit=self._emit,
+            points=self._trend(),
         )
 
     async def _answer(self, question: str, identity: str) -> None:
         backend, degraded = self._backend()
         briefing = await self._briefing("answer", question)
-        await self._conversation.ask(backend, briefing, identity=identity, degraded=degraded, emit=self._emit)
+        await self._conversation.ask(
+            backend, briefing, identity=identity, degraded=degraded, emit=self._emit, points=self._trend()
+        )
+
+    def _trend(self) -> Sequence[Point]:
+        with self._history_lock:
+            return self._history.points(_TREND_S)
 
     async def _briefing(self, form: Form, question: str = "") -> Briefing:
         """The newest snapshot; a question that comes before the first one waits for it."""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from markdown_it import MarkdownIt
 from textual.widgets import Markdown
 from textual.widgets.markdown import MarkdownStream
+
+
+def _parser() -> MarkdownIt:
+    """Markdown with tables, where a name such as ``backup.sh`` is a name and not an address."""
+    return MarkdownIt("gfm-like", {"linkify": False})
 
 
 class Prose(Markdown):
     """Text from a writer: links do nothing, and the text so far is known."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id, classes=classes, open_links=False)
+        super().__init__(id=id, classes=classes, open_links=False, parser_factory=_parser)
         self.written = ""
         self._stream: MarkdownStream | None = None
 
