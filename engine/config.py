@@ -45,6 +45,7 @@ _INTERVAL = _number("Seconds between two samples.", "number of seconds", "S", 0.
 _ANALYSIS_EVERY = _number("Seconds between two analyses; 0 for none.", "number of seconds", "S", 0, 86_400)
 _ASCII = _meta("Draw with ASCII characters only.", "true or false", "")
 _COLOR = _meta("Colour: auto, always or never.", "auto, always or never", "WHEN")
+_READ_ONLY = _meta("Look only: no process can be signalled or changed.", "true or false", "")
 _LOG_FILE = _meta("Where the log goes.", "the path of a file", "FILE")
 _LOG_LEVEL = _meta("What is logged: debug, info, warning or error.", "debug, info, warning or error", "LEVEL")
 
@@ -62,6 +63,7 @@ class Config(Struct, frozen=True, kw_only=True):
     analysis_every_s: Annotated[float, _ANALYSIS_EVERY] = 300.0
     ascii: Annotated[bool, _ASCII] = False
     color: Annotated[ColorChoice, _COLOR] = "auto"
+    read_only: Annotated[bool, _READ_ONLY] = False
     log_file: Annotated[Path | None, _LOG_FILE] = None
     log_level: Annotated[LogLevel, _LOG_LEVEL] = "info"
 
