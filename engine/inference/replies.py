@@ -45,17 +45,22 @@ _TOPICS = (
     _Topic("mem|memory|ram|oom|leak\\w*", wording.memory, _MEMORY_KINDS),
     _Topic("cpus?|processors?|cores?|busy|steal", wording.cpu, ("cpu_saturated", "cpu_spin", "steal_high")),
     _Topic("space|full|file ?systems?|mounts?|df|room", wording.space, ("disk_full",)),
-    _Topic("disks?|i/?o|iowait|storage|reads|reading|writes|writing|written", _disks, ("disk_saturated", "iowait_high")),
+    _Topic(
+        "disks?|i/?o|iowait|storage|reads|reading|writes|writing|written", _disks, ("disk_saturated", "iowait_high")
+    ),
     _Topic("net|network|interfaces?|bandwidth|traffic|packets?|download\\w*|upload\\w*", wording.network),
     _Topic("pressure|psi|stall\\w*|wait(?:s|ing)?", wording.pressure, ("memory_pressure", "iowait_high", "load_high")),
     _Topic("uptime|host|hostname|kernel|machine", wording.host),
-    _Topic(
-        "top|process(?:es)?|programs?|hungr\\w*|largest|biggest|who", _largest, ("cpu_spin", "memory_leak", "zombies")
-    ),
 )
+_LARGEST = _Topic(
+    "top|process(?:es)?|programs?|hungr\\w*|largest|biggest|uses|using|eats|eating|hogs?|to blame|culprits?",
+    _largest,
+    ("cpu_spin", "memory_leak", "zombies"),
+)
+"""Asked of no resource in particular."""
 _WRONG = re.compile(
-    r"\b(?:wrong|problems?|trouble|health\w*|ok|okay|fine|well|happening|going on|status|summary|matter|issues?|"
-    r"slow\w*|why|zombies?|stuck|hang\w*|fix|do|should|findings?|alerts?|warnings?|critical|advice)\b",
+    r"\b(?:wrong|problems?|trouble|health\w*|ok|okay|fine|happening|going on|status|summary|matter|issues?|"
+    r"slow\w*|why|zombies?|stuck|hang\w*|fix|(?:to|i|we) do|findings?|alerts?|warnings?|critical|advice)\b",
     re.IGNORECASE,
 )
 _HELP = re.compile(r"\b(?:help|what can you|who are you|what are you|commands?)\b|^\s*\??\s*$", re.IGNORECASE)
@@ -71,6 +76,8 @@ def reply(question: str, snapshot: Snapshot, findings: tuple[Finding, ...]) -> l
     if processes or missing:
         return [*missing, *_about(processes, snapshot, findings)]
     topics = [topic for topic in _TOPICS if topic.pattern.search(question)][:MOST_TOPICS]
+    if not topics and _LARGEST.pattern.search(question):
+        topics = [_LARGEST]
     if topics:
         kinds = {kind for topic in topics for kind in topic.kinds}
         related = [finding for finding in findings if finding.kind in kinds]
