@@ -82,6 +82,7 @@ EXAMPLES = {
     "analysis_every": ("0", "0", 0.0),
     "ascii": ("true", "true", True),
     "color": ("'never'", "never", "never"),
+    "read_only": ("true", "true", True),
     "log_file": ("'/l'", "/l", Path("/l")),
     "log_level": ("'debug'", "debug", "debug"),
 }
