@@ -37,6 +37,8 @@ class Scheduler:
         self._inbox: SimpleQueue[Job | None] = SimpleQueue()
         self._waiting: list[tuple[tuple[int, int], Run | Job]] = []
         self._runs: list[Run] = []
+        self._all: tuple[Job, ...] = ()
+        """Those of all runs."""
         self._batched: tuple[Job, ...] = ()
         """Whose work the evaluation under way mostly is: once they are all cancelled, it is aborted."""
         self._crowded = False
@@ -68,9 +70,12 @@ class Scheduler:
     def run(self) -> None:
         """Work until stopped; asleep while there is nothing to do."""
         while not self._stopping:
-            self._receive(block=not (self._runs or self._waiting))
-            self._drop_cancelled()
-            self._admit()
+            idle = not (self._runs or self._waiting)
+            if idle or not self._inbox.empty():  # every request and every cancel comes through it
+                self._receive(block=idle)
+                self._drop_cancelled()
+            if self._waiting:
+                self._admit()
             if self._runs and not self._stopping:
                 self._step()
 
@@ -125,6 +130,7 @@ class Scheduler:
         if not run.job.written:
             run.job.admitted(len(run.tokens), len(run.slot.tokens))
         self._runs.append(run)
+        self._all = tuple(each.job for each in self._runs)
 
     def _begin(self, job: Job) -> Run | None:
         try:
@@ -158,7 +164,9 @@ class Scheduler:
             self._make_room()
         else:
             self._take_back()
-            if status != ABORTED:
+            if status == ABORTED:
+                self._drop_cancelled()
+            else:
                 self._give_up(status)
 
     def _fill(self) -> int:
@@ -167,17 +175,17 @@ class Scheduler:
         context.clear()
         readers = []
         for run in self._runs:
-            if run.unread > 1:
+            tokens, held = run.tokens, len(run.slot.tokens)
+            if len(tokens) > held + 1:
                 run.chunk = 0
                 readers.append(run)
-                continue
-            run.chunk = 1
-            held = run.slot.tokens
-            run.place = context.add(run.tokens[-1], len(held), run.slot.number)
-        if not readers:
-            self._batched = (self._runs[0].job,) if len(self._runs) == 1 else tuple(run.job for run in self._runs)
-            return 0
-        return self._fill_prompts(readers)
+            else:
+                run.chunk = 1
+                run.place = context.add(tokens[held], held, run.slot.number)
+        if readers:
+            return self._fill_prompts(readers)
+        self._batched = self._all
+        return 0
 
     def _fill_prompts(self, readers: list[Run]) -> int:
         context = self._context
@@ -204,10 +212,8 @@ class Scheduler:
 
     def _evaluate(self) -> int:
         self._context.arm()
-        if self._stopping or all(job.cancelled for job in self._batched):
-            self._batched = ()
-            return ABORTED
-        status = self._context.decode()
+        cancelled = self._stopping or all(job.cancelled for job in self._batched)
+        status = ABORTED if cancelled else self._context.decode()
         self._batched = ()
         return status
 
@@ -243,6 +249,8 @@ class Scheduler:
             return True
         run.tokens.append(token)
         job.wrote(piece, now)
+        if job.cancelled:  # nobody is there any more to send it to
+            return True
         if job.stopped:
             job.finish("stop")
             return True
@@ -253,9 +261,13 @@ class Scheduler:
 
     def _end(self, run: Run) -> None:
         self._crowded = False
-        self._runs.remove(run)
-        self._slots.release(run.slot)
+        self._leave(run)
         self._free_chain(run.chain)
+
+    def _leave(self, run: Run) -> None:
+        self._runs.remove(run)
+        self._all = tuple(each.job for each in self._runs)
+        self._slots.release(run.slot)
 
     def _take_back(self) -> None:
         """Bring the context back to what the slots say that it holds."""
@@ -275,8 +287,7 @@ class Scheduler:
             self._end(last)
             last.job.finish("length")
             return
-        self._runs.remove(last)
-        self._slots.release(last.slot)
+        self._leave(last)
         last.slot = Slot(-1)
         heapq.heappush(self._waiting, (last.job.turn, last))
         self._crowded = True
