@@ -18,12 +18,23 @@ _COURTESY_S = 0.05
 
 
 class Apart(Generic[T]):
-    """Wraps a reader; a reading is begun at each :meth:`read` unless the one before is still under way."""
+    """Wraps a reader; a reading is begun at each :meth:`read` unless the one before is still under way.
 
-    def __init__(self, what: str, reader: Reader[T], empty: T, clock: Callable[[], float] = time.monotonic) -> None:
+    With a ``period`` it is begun only so many seconds after the one before, and never waited for: for what is dear.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        reader: Reader[T],
+        empty: T,
+        clock: Callable[[], float] = time.monotonic,
+        period: float = 0.0,
+    ) -> None:
         self._what = what
         self._reader = reader
         self._clock = clock
+        self._period = period
         self._value = empty
         self._said: tuple[str, ...] = ()
         self._since = 0.0
@@ -37,10 +48,10 @@ class Apart(Generic[T]):
 
     def read(self, now: float) -> T:
         """The last value; waits for a fresh one at most a blink, and not at all for the first or a late one."""
-        if self._idle.is_set():
-            first = self._thread is None
+        first = self._thread is None
+        if self._idle.is_set() and (first or now - self._since >= self._period):
             self._ask(now)
-            if not first:
+            if not first and not self._period:
                 self._idle.wait(_COURTESY_S)
         late = not self._idle.is_set() and now - self._since > PATIENCE_S
         self.notes = self._said

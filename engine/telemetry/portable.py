@@ -186,6 +186,22 @@ def _is_partition(name: str, disk: str) -> bool:
     return name != rest and re.fullmatch(r"[ps]\d+" if disk[-1:].isdigit() else r"\d+", rest) is not None
 
 
+def _interface(name: str, rates: list[float]) -> Interface:
+    received, sent, packets_in, packets_out, errors_in, errors_out, drops_in, drops_out = rates
+    return Interface(
+        name=name,
+        receive_bytes_s=received,
+        transmit_bytes_s=sent,
+        receive_packets_s=packets_in,
+        transmit_packets_s=packets_out,
+        errors_s=sum(rates[4:]),
+        receive_errors_s=errors_in,
+        transmit_errors_s=errors_out,
+        receive_drops_s=drops_in,
+        transmit_drops_s=drops_out,
+    )
+
+
 class NetworkReader(Plain):
     """``net_io_counters`` of every interface."""
 
@@ -203,7 +219,10 @@ class NetworkReader(Plain):
                 figures.bytes_sent,
                 figures.packets_recv,
                 figures.packets_sent,
-                figures.errin + figures.errout + figures.dropin + figures.dropout,
+                figures.errin,
+                figures.errout,
+                figures.dropin,
+                figures.dropout,
             )
             for name, figures in io.items()
         }
@@ -211,8 +230,8 @@ class NetworkReader(Plain):
         interfaces = []
         for name, new in counters.items():
             old = self._before.get(name, new)
-            rates = (per_second(n, o, interval) for n, o in zip(new, old, strict=True))
-            interfaces.append(Interface(inert(name), *rates))
+            rates = [per_second(n, o, interval) for n, o in zip(new, old, strict=True)]
+            interfaces.append(_interface(inert(name), rates))
         self._before = counters
         return tuple(interfaces)
 

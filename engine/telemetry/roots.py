@@ -13,6 +13,10 @@ class Roots(Struct, frozen=True):
     proc: Path = Path("/proc")
     sys: Path = Path("/sys")
 
+    def beside(self, path: str) -> Path:
+        """A path that stands beside procfs: ``etc/os-release``, ``run/utmp``, ``dev/kmsg``."""
+        return self.proc.parent / path
+
     @property
     def live(self) -> bool:
         """These are the files of the running kernel, whose clocks and limits hold for them."""

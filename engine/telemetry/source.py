@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from engine.errors import TelemetryError
+from engine.telemetry.files import read_bytes
 from engine.telemetry.gpus.reader import GpuReader
 from engine.telemetry.reader import Readers
 from engine.telemetry.roots import Roots
@@ -26,12 +27,14 @@ def procfs(roots: Roots) -> Readers:
     from engine.telemetry.procfs.disks import DiskReader
     from engine.telemetry.procfs.filesystems import lister
     from engine.telemetry.procfs.host import HostReader, UptimeReader
+    from engine.telemetry.procfs.kept import bound
     from engine.telemetry.procfs.memory import MemoryReader
     from engine.telemetry.procfs.network import NetworkReader
     from engine.telemetry.procfs.pressure import PressureReader
     from engine.telemetry.procfs.processes import ProcessReader
 
     gpus, space = GpuReader(roots), SpaceReader(lister(roots))
+    processes = ProcessReader(roots, keep=bound(_memory_bytes(roots)) if roots.live else 0)
     return Readers(
         host=HostReader(roots),
         uptime=UptimeReader(roots),
@@ -42,9 +45,19 @@ def procfs(roots: Roots) -> Readers:
         filesystems=space,
         interfaces=NetworkReader(roots),
         gpus=gpus,
-        processes=ProcessReader(roots),
-        background=(gpus, space),
+        processes=processes,
+        background=(gpus, space, processes),
     )
+
+
+def _memory_bytes(roots: Roots) -> int:
+    """The node's memory, 0 where it is not told."""
+    from engine.telemetry.procfs.memory import meminfo
+
+    try:
+        return meminfo(read_bytes(f"{roots.proc}/meminfo"))[b"MemTotal"]
+    except (OSError, ValueError):
+        return 0
 
 
 def portable(roots: Roots) -> Readers:

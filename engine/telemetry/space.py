@@ -6,10 +6,11 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.snapshot import Filesystem
 from engine.text import inert
@@ -49,7 +50,14 @@ def probe(mount: Mount) -> Filesystem | None:
         used_bytes=max(0, figures.f_blocks - figures.f_bfree) * unit,
         available_bytes=figures.f_bavail * unit,
         read_only=mount.read_only or bool(figures.f_flag & os.ST_RDONLY),
+        inodes_total=figures.f_files or None,
+        inodes_free=figures.f_ffree if figures.f_files else None,
     )
+
+
+def _unknown(mount: Mount) -> Filesystem:
+    names = inert(mount.path), inert(mount.device, 255), inert(mount.kind, 64)
+    return Filesystem(*names, total_bytes=0, used_bytes=0, available_bytes=0, read_only=mount.read_only)
 
 
 class _Round:
@@ -134,7 +142,17 @@ class SpaceReader:
             f"The file system at {inert(path, 200)} does not answer; its figures are from before."
             for path in self._hung
         )
-        return tuple(self._known[mount.path] for mount in self._listed if mount.path in self._known)
+        return tuple(self._figures(now))
+
+    def _figures(self, now: float) -> Iterator[Filesystem]:
+        """In the order of the mounts; one that hangs is among them, with what was known of it."""
+        for mount in self._listed:
+            known, stuck = self._known.get(mount.path), self._hung.get(mount.path)
+            current = stuck.current if stuck is not None else None
+            if current is not None:
+                yield replace(known or _unknown(mount), silent_s=now - current[1])
+            elif known is not None:
+                yield known
 
     def settle(self, timeout: float) -> None:
         """Wait up to ``timeout`` seconds for the answers of the round that is under way."""

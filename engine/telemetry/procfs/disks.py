@@ -20,27 +20,43 @@ _SECTOR = 512  # bytes: the unit of diskstats whatever the device's own sector i
 _NOT_DISKS = re.compile(r"(loop|ram|zram)\d+")
 _PARTITION = re.compile(r"((sd|hd|vd|xvd)[a-z]+\d+|(nvme\d+(c\d+)?n|mmcblk|nbd|md|pmem)\d+p\d+)")
 # columns of a line after the name
-_READS, _READ_SECTORS, _WRITES, _WRITTEN_SECTORS, _BUSY_MS = 0, 2, 4, 6, 9
+_READS, _READ_SECTORS, _READ_MS, _WRITES, _WRITTEN_SECTORS, _WRITE_MS, _IN_FLIGHT, _BUSY_MS, _WAITED_MS = (
+    0, 2, 3, 4, 6, 7, 8, 9, 10,
+)  # fmt: skip
+_COUNTED = (_READS, _READ_SECTORS, _WRITES, _WRITTEN_SECTORS, _BUSY_MS, _READ_MS, _WRITE_MS, _WAITED_MS, _IN_FLIGHT)
+_DOINGS = 5  # of these the ones that are not waiting: an empty optical drive has none
 
-Counters = tuple[int, int, int, int, int]
+Counters = tuple[int, ...]
 
 
 def parse(raw: bytes) -> dict[str, Counters]:
-    """By device: reads, sectors read, writes, sectors written, busy milliseconds. Raises ValueError for garbage."""
+    """The columns of each device in the order of ``_COUNTED``. Raises ValueError for garbage."""
     devices = {}
     for line in raw.splitlines():
         words = line.split()
         if len(words) < 14:  # partitions had four figures before 2.6.25
             continue
         figures = [int(word) for word in words[3:14]]
-        devices[words[2].decode("utf-8", "backslashreplace")] = (
-            figures[_READS],
-            figures[_READ_SECTORS],
-            figures[_WRITES],
-            figures[_WRITTEN_SECTORS],
-            figures[_BUSY_MS],
-        )
+        devices[words[2].decode("utf-8", "backslashreplace")] = tuple(figures[column] for column in _COUNTED)
     return devices
+
+
+def _disk(name: str, new: Counters, old: Counters, interval: float) -> Disk:
+    reads, read, writes, written, busy, read_ms, write_ms, waited = (
+        per_second(n, o, interval) for n, o in zip(new[:-1], old[:-1], strict=True)
+    )
+    return Disk(
+        inert(name),
+        read * _SECTOR,
+        written * _SECTOR,
+        reads,
+        writes,
+        busy_percent=share(busy, 1000),
+        read_await_ms=read_ms / reads if reads else None,
+        write_await_ms=write_ms / writes if writes else None,
+        queue=waited / 1000,
+        in_flight=new[-1],
+    )
 
 
 class DiskReader(Plain):
@@ -61,15 +77,11 @@ class DiskReader(Plain):
             self._seen = frozenset(counters)
             self._whole = self._disks(self._seen)
         interval = now - self._last
-        disks = []
-        for name, new in counters.items():
-            if name in self._whole and any(new):
-                reads, read, writes, written, busy = (
-                    per_second(n, o, interval) for n, o in zip(new, self._before.get(name, new), strict=True)
-                )
-                disks.append(
-                    Disk(inert(name), read * _SECTOR, written * _SECTOR, reads, writes, busy_percent=share(busy, 1000))
-                )
+        disks = [
+            _disk(name, new, self._before.get(name, new), interval)
+            for name, new in counters.items()
+            if name in self._whole and any(new[:_DOINGS])
+        ]
         self._before, self._last = counters, now
         return tuple(disks)
 

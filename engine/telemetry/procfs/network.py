@@ -12,11 +12,13 @@ from engine.text import inert
 _RX_BYTES, _RX_PACKETS, _RX_ERRORS, _RX_DROPS = 0, 1, 2, 3
 _TX_BYTES, _TX_PACKETS, _TX_ERRORS, _TX_DROPS = 8, 9, 10, 11
 
-Counters = tuple[int, int, int, int, int]
+_COUNTED = (_RX_BYTES, _TX_BYTES, _RX_PACKETS, _TX_PACKETS, _RX_ERRORS, _TX_ERRORS, _RX_DROPS, _TX_DROPS)
+
+Counters = tuple[int, ...]
 
 
 def parse(raw: bytes) -> dict[str, Counters]:
-    """By interface: bytes received and sent, packets received and sent, errors and drops. Raises ValueError."""
+    """The columns of each interface in the order of ``_COUNTED``. Raises ValueError for garbage."""
     interfaces = {}
     for line in raw.splitlines()[2:]:  # two lines of headings
         name, colon, rest = line.rpartition(b":")
@@ -24,14 +26,26 @@ def parse(raw: bytes) -> dict[str, Counters]:
         if not colon or len(words) < 12:
             raise ValueError(f"a line of net/dev has {len(words)} columns")
         figures = [int(word) for word in words[:12]]
-        interfaces[inert(name.decode("utf-8", "backslashreplace").strip())] = (
-            figures[_RX_BYTES],
-            figures[_TX_BYTES],
-            figures[_RX_PACKETS],
-            figures[_TX_PACKETS],
-            figures[_RX_ERRORS] + figures[_RX_DROPS] + figures[_TX_ERRORS] + figures[_TX_DROPS],
+        interfaces[inert(name.decode("utf-8", "backslashreplace").strip())] = tuple(
+            figures[column] for column in _COUNTED
         )
     return interfaces
+
+
+def _interface(name: str, rates: list[float]) -> Interface:
+    received, sent, packets_in, packets_out, errors_in, errors_out, drops_in, drops_out = rates
+    return Interface(
+        name=name,
+        receive_bytes_s=received,
+        transmit_bytes_s=sent,
+        receive_packets_s=packets_in,
+        transmit_packets_s=packets_out,
+        errors_s=sum(rates[4:]),
+        receive_errors_s=errors_in,
+        transmit_errors_s=errors_out,
+        receive_drops_s=drops_in,
+        transmit_drops_s=drops_out,
+    )
 
 
 class NetworkReader(Plain):
@@ -48,7 +62,7 @@ class NetworkReader(Plain):
         interval = now - self._last
         interfaces = []
         for name, new in counters.items():
-            old = self._before.get(name, new)
-            interfaces.append(Interface(name, *(per_second(n, o, interval) for n, o in zip(new, old, strict=True))))
+            rates = [per_second(n, o, interval) for n, o in zip(new, self._before.get(name, new), strict=True)]
+            interfaces.append(_interface(name, rates))
         self._before, self._last = counters, now
         return tuple(interfaces)

@@ -16,7 +16,7 @@ class PressureReader:
 
     def __init__(self, roots: Roots) -> None:
         self._paths = {kind: f"{roots.proc}/pressure/{kind}" for kind in _KINDS}
-        self._before: dict[str, tuple[float, int]] = {}
+        self._before: dict[str, tuple[float, int, int]] = {}
         self.notes: tuple[str, ...] = ()
 
     def read(self, now: float) -> Pressure:
@@ -31,15 +31,16 @@ class PressureReader:
         except OSError:  # absent on old kernels; EOPNOTSUPP where psi=0; not permitted in some containers
             return None
         some, full = lines[b"some"], lines.get(b"full", {})  # full of cpu since 5.13 only
-        total = int(some[b"total"])
-        last, last_total = self._before.get(kind, (now, total))
-        self._before[kind] = (now, total)
+        total, full_total = int(some[b"total"]), int(full.get(b"total", 0))
+        last, last_total, last_full = self._before.get(kind, (now, total, full_total))
+        self._before[kind] = (now, total, full_total)
         return Stall(
             some_avg10=float(some[b"avg10"]),
             some_avg60=float(some[b"avg60"]),
             full_avg10=float(full.get(b"avg10", 0.0)),
             full_avg60=float(full.get(b"avg60", 0.0)),
             some_percent=min(100.0, per_second(total, last_total, now - last) / 1e4),  # microseconds of each second
+            full_percent=min(100.0, per_second(full_total, last_full, now - last) / 1e4),
         )
 
 

@@ -59,11 +59,13 @@ def test_a_dead_server_blocks_neither_the_sampler_nor_the_other_mounts() -> None
     reader.read(now)
     server.wait_asked(2)  # it is stuck at the second
     now = PATIENCE_S + 1
-    assert [f.mount for f in reader.read(now)] == ["/"]
+    root, dead = reader.read(now)
+    assert (root.mount, root.silent_s) == ("/", None)
+    assert (dead.mount, dead.total_bytes, dead.silent_s) == ("/nfs", 0, now)
     assert len(reader.notes) == 1
     assert "/nfs" in reader.notes[0]
     reader.settle(DEADLINE)  # a new thread has asked the third
-    assert [f.mount for f in reader.read(now)] == ["/", "/home"]
+    assert [f.mount for f in reader.read(now)] == ["/", "/nfs", "/home"]
     now += PERIOD_S + 1
     reader.read(now)
     reader.settle(DEADLINE)
@@ -71,7 +73,7 @@ def test_a_dead_server_blocks_neither_the_sampler_nor_the_other_mounts() -> None
     stuck = next(thread for thread in threading.enumerate() if thread.name == "telltop-space")
     server.hanging.pop("/nfs").set()  # the server is back
     stuck.join(DEADLINE)
-    assert [f.mount for f in reader.read(now)] == ["/", "/nfs", "/home"]
+    assert [(f.mount, f.silent_s) for f in reader.read(now)] == [("/", None), ("/nfs", None), ("/home", None)]
     assert not reader.notes
 
 

@@ -1,0 +1,89 @@
+"""TCP of this network namespace, from the small files of ``/proc/net`` (Linux ``networking/snmp_counter.rst``).
+
+None of them grows with the number of connections, so they are read at every sample.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from engine.snapshot import Tcp
+from engine.telemetry.files import read_bytes
+from engine.telemetry.reader import Plain, per_second, share
+from engine.telemetry.roots import Roots
+
+States = tuple[tuple[tuple[str, int], ...], bool]
+"""Connections by state, and whether only a part was counted."""
+_RATES = ("OutSegs", "RetransSegs", "ActiveOpens", "PassiveOpens", "OutRsts", "AttemptFails")
+
+
+def headed(raw: bytes, protocol: bytes) -> dict[str, int]:
+    """The figures of the two lines that begin with ``protocol``: names, then numbers. Raises ValueError for garbage."""
+    lines = [line.split()[1:] for line in raw.splitlines() if line.startswith(protocol + b": ")]
+    if not lines:
+        return {}
+    names, figures = lines
+    return {name.decode("ascii"): int(figure) for name, figure in zip(names, figures, strict=True)}
+
+
+def paired(raw: bytes, protocol: bytes) -> dict[str, int]:
+    """The ``name number`` pairs of a line of sockstat. Raises ValueError for garbage."""
+    for line in raw.splitlines():
+        if line.startswith(protocol + b": "):
+            words = line.split()[1:]
+            return {name.decode("ascii"): int(n) for name, n in zip(words[::2], words[1::2], strict=True)}
+    return {}
+
+
+class TcpReader(Plain):
+    """Rates between two readings; ``states`` gives what another reader counts seldom."""
+
+    def __init__(self, roots: Roots, states: Callable[[], States] = lambda: ((), False)) -> None:
+        self._net = f"{roots.proc}/net"
+        self._states = states
+        self._page = os.sysconf("SC_PAGE_SIZE")
+        self._before: dict[str, int] = {}
+        self._last = 0.0
+
+    def read(self, now: float) -> Tcp | None:
+        """``None`` where the kernel tells nothing of TCP. Raises OSError, or ValueError for garbage."""
+        snmp, sockstat = read_bytes(f"{self._net}/snmp"), read_bytes(f"{self._net}/sockstat")
+        counters, sockets = headed(snmp, b"Tcp"), paired(sockstat, b"TCP")
+        if not counters:
+            return None
+        counters["udp"] = headed(snmp, b"Udp").get("InErrors", 0)
+        drops = self._listen_drops()
+        counters |= {"drops": drops} if drops is not None else {}
+        before, interval = self._before or counters, now - self._last
+        self._before, self._last = counters, now
+
+        def rate(name: str) -> float:
+            new = counters.get(name, 0)
+            return per_second(new, before.get(name, new), interval)
+
+        sent, again, opened, accepted, resets, failed = (rate(name) for name in _RATES)
+        states, partial = self._states()
+        return Tcp(
+            established=counters.get("CurrEstab", 0),
+            time_wait=sockets.get("tw", 0),
+            orphans=sockets.get("orphan", 0),
+            sockets=paired(sockstat, b"sockets").get("used", 0),
+            memory_bytes=sockets.get("mem", 0) * self._page,
+            retransmits_s=again,
+            retransmit_percent=share(again, sent + again),  # OutSegs leaves out what is only sent again
+            opened_s=opened,
+            accepted_s=accepted,
+            resets_s=resets,
+            failed_s=failed,
+            listen_drops_s=None if drops is None else rate("drops"),
+            udp_errors_s=rate("udp"),
+            states=states,
+            states_partial=partial,
+        )
+
+    def _listen_drops(self) -> int | None:
+        try:
+            return headed(read_bytes(f"{self._net}/netstat"), b"TcpExt").get("ListenDrops")
+        except FileNotFoundError:
+            return None
