@@ -15,12 +15,12 @@ def main(ending: str, log: Path) -> None:
     print("what stood here before", flush=True)
     with own_terminal(log):
         before = termios.tcgetattr(0)
+        os.write(2, b"native noise\n")
         sys.stderr.write("".join(f"\x1b[?{mode}h" for mode in MODES) + "\x1b[?7l\x1b[>25u\x1b[?25l\x1b[31m\x1b[2J")
         tty.setraw(0, termios.TCSANOW)
         sys.stderr.write(f"drawn by {os.getpid()} with {os.get_terminal_size(sys.stdout.fileno()).columns} columns")
         sys.stderr.write("\x1b[38;5;")  # a sequence that is never finished
         sys.stderr.flush()
-        os.write(2, b"native noise\n")
         sys.stdin.read(1)
         if ending == "abort":
             os.abort()

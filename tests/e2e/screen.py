@@ -57,6 +57,7 @@ KEYS = {
 }
 
 _SEQUENCE = re.compile(rb"\x1b\[([<=>?]?)([0-9;:]*)([ !\"$']*)([@-~])")
+_CUT_OFF = re.compile(rb"\x1b\[[<=>?]?[0-9;:]*[ !\"$']*(?=[\x18\x1a\x1b])")
 _UNFINISHED = re.compile(rb"\x1b(\[[<=>?]?[0-9;:]*[ !\"$']*)?$")
 _SUPPORTED_MODES = {b"2026"}  # synchronized output; not 2048, or resizes would have to be reported in band
 
@@ -273,8 +274,10 @@ class Terminal:
         content = self._tail + content
         cut = _UNFINISHED.search(content)
         self._tail = content[cut.start() :] if cut else b""
-        # pyte draws what it does not know, such as the kitty keyboard's sequences: they are answered or dropped here.
-        self._stream.feed(_SEQUENCE.sub(self._filter, content[: cut.start()] if cut else content))
+        # pyte draws what it does not know, such as the kitty keyboard's sequences, and trips over a sequence that
+        # another one cuts off: such are answered or dropped here.
+        content = _CUT_OFF.sub(b"", content[: cut.start()] if cut else content)
+        self._stream.feed(_SEQUENCE.sub(self._filter, content))
 
     def _filter(self, match: re.Match[bytes]) -> bytes:
         kind, parameters, between, final = match.groups()
@@ -288,7 +291,8 @@ class Terminal:
         elif final == b"u" and kind == b"?":
             self._answer(b"\x1b[?0u")
         elif kind in {b"", b"?"} and not between and not (final == b"m" and kind):
-            return match.group()
+            most_take_two = final in b"mhl" or parameters.count(b";") < 2
+            return match.group() if most_take_two else b""
         return b""
 
     def _answer(self, content: bytes) -> None:

@@ -31,16 +31,26 @@ def guards() -> set[int]:
     return found
 
 
-def guard_of(pid: int) -> int:
-    (guard,) = [one for one in guards() if f"\nPPid:\t{pid}\n" in Path(f"/proc/{one}/status").read_text()]
-    return guard
+def guard_of(terminal: Terminal, pid: int) -> int:
+    """The guard of one telltop, once it can be told from the program that started it."""
+    found: list[int] = []
+
+    def there(_: Terminal) -> bool:
+        for one in guards():
+            with suppress(OSError):
+                if f"\nPPid:\t{pid}\n" in Path(f"/proc/{one}/status").read_text():
+                    found.append(one)
+        return bool(found)
+
+    terminal.wait_for(there)
+    return found[0]
 
 
 @pytest.mark.parametrize("ending", ["kill", "abort"])
 def test_restored_after_what_no_handler_can_catch(ending: str, tmp_path: Path) -> None:
     with Terminal(program(ending, tmp_path), columns=100) as terminal:
         terminal.wait_for("with 100 columns")
-        guard = guard_of(terminal.pid)
+        guard = guard_of(terminal, terminal.pid)
         assert terminal.attributes != terminal.before
         assert terminal.modes >= {1049, 1000, 1003, 1006, 2004}
         if ending == "kill":
@@ -66,7 +76,7 @@ def test_the_guard_leaves_without_a_word_when_the_program_ends_by_itself(
 ) -> None:
     with Terminal(program(ending, tmp_path)) as terminal:
         terminal.wait_for("drawn by")
-        guard = guard_of(terminal.pid)
+        guard = guard_of(terminal, terminal.pid)
         terminal.press("x")
         assert terminal.wait() == code
         assert guard not in guards()
@@ -77,7 +87,7 @@ def test_the_guard_leaves_without_a_word_when_the_program_ends_by_itself(
 def test_signals_for_the_program_are_not_for_the_guard(tmp_path: Path) -> None:
     with Terminal(program("kill", tmp_path)) as terminal:
         terminal.wait_for("drawn by")
-        guard = guard_of(terminal.pid)
+        guard = guard_of(terminal, terminal.pid)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTOU):
             os.kill(guard, number)
         terminal.signal(signal.SIGKILL)
@@ -89,7 +99,7 @@ def test_signals_for_the_program_are_not_for_the_guard(tmp_path: Path) -> None:
 def test_a_guard_that_was_killed_is_not_missed(tmp_path: Path) -> None:
     with Terminal(program("quit", tmp_path)) as terminal:
         terminal.wait_for("drawn by")
-        os.kill(guard_of(terminal.pid), signal.SIGKILL)
+        os.kill(guard_of(terminal, terminal.pid), signal.SIGKILL)
         terminal.press("x")
         assert terminal.wait() == 0
         assert "and after" in terminal.text
@@ -98,7 +108,7 @@ def test_a_guard_that_was_killed_is_not_missed(tmp_path: Path) -> None:
 def test_the_guard_costs_next_to_nothing(tmp_path: Path) -> None:
     with Terminal(program("quit", tmp_path)) as terminal:
         terminal.wait_for("drawn by")
-        guard = guard_of(terminal.pid)
+        guard = guard_of(terminal, terminal.pid)
         sizes = Path(f"/proc/{guard}/smaps_rollup").read_text()
         assert int(re.findall(r"Pss:\s+(\d+) kB", sizes)[0]) < 1024
         links = {str(entry.readlink()) for entry in Path(f"/proc/{guard}/fd").iterdir()}
@@ -114,7 +124,7 @@ def test_a_shell_that_edits_its_next_line_is_not_disturbed(tmp_path: Path) -> No
         found = re.search(r"drawn by (\d+)", terminal.text)
         assert found
         pid = int(found[1])
-        guard = guard_of(pid)
+        guard = guard_of(terminal, pid)
         os.kill(pid, signal.SIGKILL)
         terminal.wait_for("telltop was killed; the terminal was restored")
         terminal.wait_for(lambda _: guard not in guards())
