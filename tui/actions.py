@@ -12,6 +12,9 @@ _SHOWN = {
     "slash": "/",
     "colon": ":",
     "ctrl+c": "^C",
+    "ctrl+z": "^Z",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
     "escape": "Esc",
     "enter": "Enter",
     "pageup": "PgUp",
@@ -38,6 +41,8 @@ class Action:
     group: str
     footer: str = ""
     """Its word in the key line; empty leaves it out."""
+    acts: bool = False
+    """It changes processes: hidden where telltop looks only."""
 
     @property
     def shown_key(self) -> str:
@@ -57,6 +62,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("filter", ("slash", "f4"), "Filter the processes while typing; Esc clears it", "Processes", "filter"),
     Action("sort_next(1)", ("f6", "greater_than_sign"), "Sort by the next column", "Processes", "sort"),
     Action("sort_next(-1)", ("less_than_sign",), "Sort by the column before", "Processes"),
+    Action(
+        "signal",
+        ("k", "f9"),
+        "Send a signal to the process, or to those that are tagged",
+        "Processes",
+        "signal",
+        acts=True,
+    ),
     Action("analyze", ("a",), "Write an analysis of the node now; once more stops it", "Words", "analyse"),
     Action("ask", ("i",), "Ask about the node", "Words", "ask"),
     Action("explain", ("e",), "Ask what the process under the cursor is doing", "Words", "explain"),
@@ -67,6 +80,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy", ("y",), "Copy the newest answer, or the analysis, to the clipboard", "Words"),
     Action("forget", ("ctrl+l",), "Begin a new conversation", "Words"),
     Action("stop", ("escape",), "Stop the writing, leave the prompt, or close what is zoomed", "General"),
+    Action("suspend", ("ctrl+z",), "Back to the shell for a while; fg returns", "General"),
     Action("copy_or_leave", ("ctrl+c",), "Copy what is selected, or quit", "General"),
     Action("follow", ("F",), "Follow the process under the cursor until it is moved", "Processes"),
     Action("sort_by('cpu')", ("P",), "Sort by processor", "Processes"),
@@ -75,6 +89,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("sort_by('pid')", ("N",), "Sort by pid", "Processes"),
     Action("sort_by('user')", ("U",), "Sort by user", "Processes"),
     Action("reverse", ("I", "r"), "Turn the order round", "Processes"),
+    Action("nicer(-1)", ("f7", "right_square_bracket"), "Serve it sooner: lower its niceness", "Processes", acts=True),
+    Action("nicer(1)", ("f8", "left_square_bracket"), "Serve it later: raise its niceness", "Processes", acts=True),
+    Action("renice", ("n",), "Choose its niceness", "Processes", acts=True),
+    Action("ionice", ("o",), "Choose its I/O priority", "Processes", acts=True),
+    Action("affinity", ("A",), "Choose the processors that it may run on", "Processes", acts=True),
     Action("move(-1)", ("up",), "Move up", "Processes"),
     Action("move(1)", ("down",), "Move down", "Processes"),
     Action("move_page(-1)", ("pageup",), "Move up a page", "Processes"),
@@ -103,11 +122,17 @@ def bindings() -> list[BindingType]:
     return [Binding(",".join(action.keys), action.name, action.help, show=False, priority=True) for action in ACTIONS]
 
 
-def by_group() -> list[tuple[str, list[Action]]]:
+def available(*, read_only: bool = False) -> tuple[Action, ...]:
+    """The actions that are offered; none that changes a process where telltop looks only."""
+    return tuple(action for action in ACTIONS if not (read_only and action.acts))
+
+
+def by_group(*, read_only: bool = False) -> list[tuple[str, list[Action]]]:
     """The actions for the help screen, group by group in order of first appearance."""
     order: list[str] = []
-    for action in ACTIONS:
+    offered = available(read_only=read_only)
+    for action in offered:
         if action.group not in order:
             order.append(action.group)
-    ordered = sorted(ACTIONS, key=lambda action: order.index(action.group))
+    ordered = sorted(offered, key=lambda action: order.index(action.group))
     return [(group, list(members)) for group, members in groupby(ordered, key=lambda action: action.group)]

@@ -13,8 +13,9 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from engine.config import Config
+from engine.control import Control
 from engine.node import Node
-from tui.actions import ACTIONS
+from tui.actions import available
 from tui.bridge import Bridge, EngineSpoke
 from tui.filters import Colourless, Plain
 from tui.look import Look, make_look
@@ -35,7 +36,7 @@ class TelltopApp(App[int]):
     CSS_PATH = "screens/dashboard.tcss"
     ENABLE_COMMAND_PALETTE = True
 
-    def __init__(self, node: Node, config: Config) -> None:
+    def __init__(self, node: Node, config: Config, control: Control | None = None) -> None:
         super().__init__(ansi_color=True)
         self.theme = _THEME
         color = config.color == "always" or (config.color == "auto" and not self.no_color)
@@ -43,8 +44,9 @@ class TelltopApp(App[int]):
         # In place of Textual's own filter for NO_COLOR, which turns the terminal's colours to black on black.
         self._filters = [one for one, wanted in ((Colourless(), not color), (Plain(), config.ascii)) if wanted]
         self.node = node
+        self._read_only = config.read_only
         self.bridge = Bridge(self.post_message)
-        self.dashboard = DashboardScreen(node, self.look)
+        self.dashboard = DashboardScreen(node, self.look, read_only=config.read_only, control=control)
         self.failure: Exception | None = None
 
     def get_default_screen(self) -> Screen[None]:
@@ -77,7 +79,7 @@ class TelltopApp(App[int]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette offers the actions of the registry."""
-        for action in ACTIONS:
+        for action in available(read_only=self._read_only):
             if action.group != "General" or action.footer:
                 yield SystemCommand(action.help, f"key {action.shown_key}", self._runner(action.name))
 

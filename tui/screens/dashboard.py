@@ -8,9 +8,9 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal, Vertical
-from textual.screen import Screen
 from textual.widget import Widget
 
+from engine.control import Control
 from engine.events import (
     AnalysisDelta,
     AnalysisFinished,
@@ -26,9 +26,10 @@ from engine.events import (
     SnapshotTaken,
 )
 from engine.node import Node
-from tui.actions import ACTIONS, bindings
+from tui.actions import ACTIONS, available, bindings
 from tui.compositor import SpanCompositor
 from tui.look import Look
+from tui.screens.acting import ActingScreen
 from tui.widgets.analysis import AnalysisPanel
 from tui.widgets.console import ConsolePanel
 from tui.widgets.findings import FindingsPanel
@@ -49,17 +50,16 @@ from tui.widgets.status import Glimpse, KeyLine, StatusLine
 _RESOURCES = ("cpu", "memory", "pressure", "disks", "network", "gpu")
 
 
-class DashboardScreen(Screen[None]):
+class DashboardScreen(ActingScreen):
     """Every panel on one screen. A panel that is zoomed has the screen for itself and goes on living."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings()
     AUTO_FOCUS = "ProcessTable"
 
-    def __init__(self, node: Node, look: Look) -> None:
-        super().__init__()
+    def __init__(self, node: Node, look: Look, *, read_only: bool = False, control: Control | None = None) -> None:
+        super().__init__(look, read_only=read_only, control=control)
         self._compositor = SpanCompositor()
         self._node = node
-        self._look = look
         self._taken: SnapshotTaken | None = None
         self._frozen = False
         self._zoomed = ""
@@ -79,7 +79,7 @@ class DashboardScreen(Screen[None]):
         self.console_panel = ConsolePanel(look, id="console")
         self.glimpse = Glimpse(look, id="glimpse")
         self.status = StatusLine(look, id="status")
-        self.keys = KeyLine(look, ACTIONS, id="keys")
+        self.keys = KeyLine(look, available(read_only=read_only), id="keys")
 
     def compose(self) -> ComposeResult:
         """Everything, in the order of the widest layout."""
@@ -208,9 +208,9 @@ class DashboardScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While somebody types, letters are text; the arrows belong to whatever has the focus."""
         if self.processes.filtering:
-            return action == "copy_or_leave"
+            return action in {"copy_or_leave", "suspend"}
         if self.console_panel.prompt.has_focus:
-            return action in {"copy_or_leave", "stop"}
+            return action in {"copy_or_leave", "stop", "suspend"}
         if action in {"move", "move_page", "open"}:
             return self.focused in {None, self.processes}
         return True
@@ -219,7 +219,7 @@ class DashboardScreen(Screen[None]):
         """Open the help."""
         from tui.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen(self._look))
+        self.app.push_screen(HelpScreen(self._look, read_only=self._read_only))
 
     def action_palette(self) -> None:
         """Open the command palette."""

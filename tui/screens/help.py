@@ -21,9 +21,10 @@ class HelpScreen(ModalScreen[None]):
     CSS_PATH = "help.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,f1,question_mark,h,enter,ctrl+c", "dismiss", "Close")]
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, *, read_only: bool = False) -> None:
         super().__init__()
         self._look = look
+        self._read_only = read_only
 
     def compose(self) -> ComposeResult:
         """A line an action, under the name of its group."""
@@ -34,7 +35,7 @@ class HelpScreen(ModalScreen[None]):
 
     def _text(self) -> Content:
         pieces: list[Content] = []
-        for group, actions in by_group():
+        for group, actions in by_group(read_only=self._read_only):
             pieces.append(Content.styled(f"{group}\n", "bold"))
             for action in actions:
                 keys = " ".join(show_key(key) for key in action.keys)
