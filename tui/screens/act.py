@@ -102,7 +102,7 @@ class ActScreen(ModalScreen[list[Outcome] | None]):
         meaning = (
             (Row(look).add(f" {act.number.name}: {note}", look.label),) if isinstance(act, Signal) and note else ()
         )
-        page = Page("are you sure?", (*self._head(), question, *meaning), "y or Enter does it  n or Esc goes back")
+        page = Page("are you sure?", (question, *meaning, Row(look), *self._head()), "Enter does it  Esc goes back")
         self.panel.turn(page)
 
     def _begin(self) -> None:

@@ -57,6 +57,7 @@ class Choices(Panel):
         self.cursor = 0
         self.ticked: frozenset[int] = frozenset()
         self._offset = 0
+        self._top = 1
         self._typed = ""
 
     def turn(self, page: Page, cursor: int = 0, ticked: frozenset[int] = _NONE) -> None:
@@ -74,7 +75,7 @@ class Choices(Panel):
         look, page = self.look, self.page
         room = max(1, height - 2)
         head = page.head[: max(0, room - min(len(page.choices), max(3, room // 2)))] if page.choices else page.head
-        seen = room - len(head)
+        seen, self._top = room - len(head), 1 + len(head)
         self._offset = max(0, min(max(self._offset, self.cursor - seen + 1), self.cursor, len(page.choices) - seen))
         rows = [*head]
         for at, choice in list(enumerate(page.choices))[self._offset : self._offset + seen]:
@@ -146,9 +147,8 @@ class Choices(Panel):
 
     def on_click(self, event: events.Click) -> None:
         """A click on a line goes there; on the line under the cursor it chooses, or ticks."""
-        shown = min(self.size.height - 2, len(self.page.choices))
-        at = event.y - (self.size.height - 1 - shown) + self._offset
-        if not self.page.choices or not self._offset <= at < len(self.page.choices):
+        at = event.y - self._top + self._offset
+        if not self._offset <= at < len(self.page.choices) or event.y >= self.size.height - 1:
             return
         if self.page.several:
             self.cursor = at
