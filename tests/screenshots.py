@@ -1,16 +1,16 @@
 """Make the pictures of ``screenshots/`` from the running program: ``python -m tests.screenshots``.
 
-A real ``telltop`` runs in a pseudo-terminal of each size while a process of this program's own keeps a core busy; what
-the terminal shows then is drawn as SVG and, with the extra ``screenshots``, as PNG.
+A real ``telltop`` runs in a pseudo-terminal of each size, on a small node of its own (name spaces, so it needs root) on
+which a process keeps a core busy. What the terminal shows then is drawn as SVG and, with the extra ``screenshots``, as
+PNG.
 """
 
 from __future__ import annotations
 
-import subprocess
+import os
+import site
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 
@@ -19,25 +19,37 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from tests.e2e.screen import REPOSITORY, TELLTOP, Terminal
+from tests.e2e.screen import REPOSITORY, Terminal
 
 FOLDER = REPOSITORY / "screenshots"
 FONT = "DejaVu Sans Mono"
 SIZES = ((200, 50), (120, 40), (80, 24))
-_BURNER = "import time\nend = time.monotonic() + 120\nwhile time.monotonic() < end:\n    pass\n"
+_WORK = """
+import sys, time
+until = time.monotonic() + 180
+while time.monotonic() < until:
+    time.sleep(float(sys.argv[1])) if sys.argv[1] != "0" else None
+"""
+_NODE = r"""
+hostname web01
+cd "$1"
+start() { ( exec -a "$1" "$PYTHON" "${@:2}" ) >/dev/null 2>&1 & }
+start python3 train.py 0 --epochs 90
+start python3 backup.py 0.004 --to /srv/backup
+start python3 -m http.server 8080 --bind 127.0.0.1
+start gunicorn worker.py 0.03 shop.wsgi
+for number in 1 2 3; do start gunicorn worker.py 0.5 shop.wsgi; done
+start node_exporter worker.py 1
+cd "$REPOSITORY"
+exec -a telltop "$PYTHON" -m tui.cli
+"""
 
 
-@contextmanager
-def busy_process() -> Iterator[None]:
-    """A process that keeps a core busy, for two minutes at most."""
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "train.py").write_text(_BURNER)
-        child = subprocess.Popen([sys.executable, "train.py", "--epochs", "90"], cwd=folder)
-        try:
-            yield
-        finally:
-            child.kill()
-            child.wait()
+def command(folder: str) -> tuple[str, ...]:
+    """A node with a few programs of its own: process and host names of the machine below stay out of the picture."""
+    for name in ("train.py", "backup.py", "worker.py"):
+        (Path(folder) / name).write_text(_WORK)
+    return ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--uts", "bash", "-c", _NODE, "node", folder)
 
 
 def shown(columns: int, lines: int) -> str:
@@ -45,10 +57,18 @@ def shown(columns: int, lines: int) -> str:
     with (
         tempfile.TemporaryDirectory() as home,
         Terminal(
-            TELLTOP,
+            command(home),
             columns=columns,
             lines=lines,
-            env={"XDG_STATE_HOME": home, "XDG_CONFIG_HOME": home, "COLORTERM": "truecolor"},
+            env={
+                "XDG_STATE_HOME": home,
+                "XDG_CONFIG_HOME": home,
+                "COLORTERM": "truecolor",
+                "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *site.getsitepackages()]),
+                "PYTHON": sys.executable,
+                "PYTHONUNBUFFERED": "1",
+                "REPOSITORY": str(REPOSITORY),
+            },
         ) as terminal,
     ):
         terminal.wait_for("keeps a core busy")
@@ -56,11 +76,7 @@ def shown(columns: int, lines: int) -> str:
         if columns >= 100:
             terminal.press("i", "why is load high?", "enter")
             terminal.wait_for("rules · grounded")
-            terminal.press("esc")
-        picture = drawn(terminal)
-        terminal.press("q")
-        terminal.wait()
-    return picture
+        return drawn(terminal)
 
 
 def drawn(terminal: Terminal) -> str:
@@ -108,13 +124,14 @@ def as_png(svg: str) -> bytes:
 
 def main() -> None:
     """Make all pictures."""
-    with busy_process():
-        for columns, lines in SIZES:
-            svg = shown(columns, lines)
-            path = FOLDER / f"telltop-{columns}x{lines}"
-            path.with_suffix(".svg").write_text(svg)
-            path.with_suffix(".png").write_bytes(as_png(svg))
-            print(path.with_suffix(".svg").relative_to(REPOSITORY))
+    if os.geteuid() != 0:
+        raise SystemExit("run as root: the pictures show a node in name spaces of its own")
+    for columns, lines in SIZES:
+        svg = shown(columns, lines)
+        path = FOLDER / f"telltop-{columns}x{lines}"
+        path.with_suffix(".svg").write_text(svg)
+        path.with_suffix(".png").write_bytes(as_png(svg))
+        print(path.with_suffix(".svg").relative_to(REPOSITORY))
 
 
 if __name__ == "__main__":

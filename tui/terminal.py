@@ -36,19 +36,21 @@ trap '' INT TERM HUP QUIT TSTP TTOU TTIN
 exec 3>&1
 read -r word
 [ "$word" = bye ] && exit
-printf '{_RESTORE}\r%s\r\n' 'telltop was killed; the terminal was restored'
+printf '{_RESTORE}'
+[ "$word" = restore ] && exit
+printf '\r%s\r\n' 'telltop was killed; the terminal was restored'
 sleep 0.2 || sleep 1
 case $(stty -a <&3) in *-isig*) stty "$1" <&3 ;; esac
 """
 
 
 @contextmanager
-def own_terminal(log: Path) -> Iterator[None]:
+def own_terminal(log: Path) -> Iterator[Guard]:
     """For a dashboard: everything that Textual paints reaches the terminal, nothing else does, and whatever happens
     the terminal is put right again. Standard output must be a terminal.
     """
-    with private_streams(log, errors_too=True), guarded(sys.stdout.fileno()):
-        yield
+    with private_streams(log, errors_too=True), guarded(sys.stdout.fileno()) as guard:
+        yield guard
 
 
 @contextmanager
@@ -97,18 +99,32 @@ def _text(descriptor: int, like: TextIO) -> TextIOWrapper:
     )
 
 
+_BYE = b"bye\n"
+
+
+class Guard:
+    """What the shell that sleeps is told at the end."""
+
+    def __init__(self) -> None:
+        self.word = _BYE
+
+    def restore(self) -> None:
+        """Leave it to the shell to restore the terminal, which takes no more from telltop: it can wait, telltop not."""
+        self.word = b"restore\n"
+
+
 @contextmanager
-def guarded(terminal: int) -> Iterator[None]:
+def guarded(terminal: int) -> Iterator[Guard]:
     """Have ``terminal`` put right if this process dies before the end; costs a sleeping shell.
 
     Without ``/bin/sh`` and ``stty`` there is no guard.
     """
-    guard = _start_guard(terminal)
+    shell, guard = _start_guard(terminal), Guard()
     try:
-        yield
+        yield guard
     finally:
-        if guard is not None:
-            _dismiss(guard)
+        if shell is not None:
+            _dismiss(shell, guard.word)
 
 
 def _start_guard(terminal: int) -> subprocess.Popen[bytes] | None:
@@ -116,7 +132,8 @@ def _start_guard(terminal: int) -> subprocess.Popen[bytes] | None:
     try:
         modes = subprocess.check_output(["stty", "-g"], stdin=terminal, stderr=subprocess.DEVNULL, env=environment)
         return subprocess.Popen(
-            ["/bin/sh", "-c", _SCRIPT, "telltop-guard", modes.strip()],
+            ["telltop-guard", "-c", _SCRIPT, "telltop-guard", modes.strip()],
+            executable="/bin/sh",
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=terminal,
@@ -129,9 +146,14 @@ def _start_guard(terminal: int) -> subprocess.Popen[bytes] | None:
         return None
 
 
-def _dismiss(guard: subprocess.Popen[bytes]) -> None:
+def _dismiss(guard: subprocess.Popen[bytes], word: bytes) -> None:
+    if word != _BYE:
+        with suppress(OSError):  # it may have been killed
+            os.write(guard.stdin.fileno(), word) if guard.stdin else None
+        guard.returncode = 0  # nobody waits for it: it stays until the terminal takes what it writes
+        return
     with suppress(OSError, subprocess.TimeoutExpired):  # it may have been killed, or stopped
-        guard.communicate(b"bye\n", timeout=1)
+        guard.communicate(word, timeout=1)
     if guard.poll() is None:
         guard.kill()
         guard.wait()
