@@ -36,6 +36,10 @@ class Glyphs:
     ellipsis: str
     dot: str
     prompt: str
+    branch: str
+    """A row of a tree with siblings below it."""
+    branch_last: str
+    tag: str
 
 
 UNICODE = Glyphs(
@@ -58,6 +62,9 @@ UNICODE = Glyphs(
     ellipsis="…",
     dot="·",
     prompt="❯",
+    branch="├",
+    branch_last="└",
+    tag="◆",
 )
 ASCII = Glyphs(
     top_left="+",
@@ -79,6 +86,9 @@ ASCII = Glyphs(
     ellipsis="~",
     dot="-",
     prompt=">",
+    branch="|",
+    branch_last="`",
+    tag="*",
 )
 
 
