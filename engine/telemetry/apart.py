@@ -62,8 +62,8 @@ class Apart(Generic[T]):
         return self._value
 
     def settle(self, timeout: float) -> bool:
-        """Wait for the first answer; false if there was none in ``timeout`` seconds. Call it after a reading."""
-        return self._answered.wait(timeout)
+        """Wait for the first answer; false if there was none in ``timeout`` seconds. What was never read is not."""
+        return self._thread is None or self._answered.wait(timeout)
 
     def close(self) -> None:
         """End the thread once it returns from its driver; one that never does dies with the process."""

@@ -57,6 +57,7 @@ class HostReader(Plain):
                 system=inert(f"{kernel.sysname} {kernel.release}", 255),
                 cores=psutil.cpu_count() or 1,
                 memory_total_bytes=memory,
+                os=f"macOS {release}" if (release := platform.mac_ver()[0]) else "",
             )
         return self._host
 

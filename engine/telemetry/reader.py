@@ -6,7 +6,23 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
-from engine.snapshot import Cpu, Disk, Filesystem, Gpu, Host, Interface, Memory, Pressure, Process
+from engine.snapshot import (
+    Battery,
+    Cpu,
+    Disk,
+    Filesystem,
+    Gpu,
+    Host,
+    Interface,
+    Listener,
+    Login,
+    Memory,
+    Pressure,
+    Process,
+    Sensor,
+    Tcp,
+    Turnover,
+)
 from engine.text import inert
 
 T = TypeVar("T")
@@ -33,14 +49,42 @@ class Plain:
     notes: ClassVar[tuple[str, ...]] = ()
 
 
+class Nothing(Plain, Generic[T]):
+    """Reads nothing and always says the same."""
+
+    def __init__(self, value: T) -> None:
+        self._value = value
+
+    def read(self, now: float) -> T:
+        """Raises nothing."""
+        return self._value
+
+
 class Background(Protocol):
     """A reader that asks its source in threads of its own."""
 
-    def settle(self, timeout: float) -> None:
+    def settle(self, timeout: float) -> object:
         """Wait up to ``timeout`` seconds for the first answers, after the first reading."""
 
     def close(self) -> None:
         """Let the threads end; one that hangs is left to die with the process."""
+
+
+class Hardware(Struct, frozen=True):
+    """What the node's chips and batteries say."""
+
+    sensors: tuple[Sensor, ...] = ()
+    battery: Battery | None = None
+
+
+class Sockets(Struct, frozen=True):
+    """What a scan of all sockets found."""
+
+    listeners: tuple[Listener, ...] = ()
+    states: tuple[tuple[str, int], ...] = ()
+    """TCP connections by state, listeners left out."""
+    partial: bool = False
+    """There are more than were counted."""
 
 
 class Readers(Struct, frozen=True, eq=False):
@@ -57,7 +101,14 @@ class Readers(Struct, frozen=True, eq=False):
     gpus: Reader[tuple[Gpu, ...]]
     processes: Reader[tuple[Process, ...]]
     background: tuple[Background, ...] = ()
-    """Those of the readers above that are read apart."""
+    """Those of the readers that have threads or files to be closed."""
+    tcp: Reader[Tcp | None] | None = None
+    """As those below ``None`` where this platform has no such reader."""
+    sockets: Reader[Sockets] | None = None
+    turnover: Reader[Turnover | None] | None = None
+    hardware: Reader[Hardware] | None = None
+    logins: Reader[tuple[Login, ...]] | None = None
+    units: Reader[tuple[str, ...] | None] | None = None
 
 
 def reason(error: Exception) -> str:

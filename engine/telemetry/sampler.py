@@ -6,12 +6,18 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
+
+from msgspec.structs import replace
 
 from engine.snapshot import Cpu, Host, Memory, Pressure, SelfUse, Snapshot
-from engine.telemetry.reader import Guarded, Readers
+from engine.telemetry.gpus.shares import Shares
+from engine.telemetry.reader import Guarded, Hardware, Nothing, Reader, Readers, Sockets
 from engine.telemetry.roots import Roots
 from engine.telemetry.self_use import SelfReader
 from engine.telemetry.source import readers as platform_readers
+
+T = TypeVar("T")
 
 SHORTEST_S, LONGEST_S = 0.2, 60.0
 """Bounds of the sampler thread's interval."""
@@ -46,6 +52,7 @@ class Sampler:
         self._sequence = 0
         self._last: float | None = None
         self._background = readers.background
+        self._shares = Shares()
         self._host = Guarded("The node's name", readers.host, _NO_HOST)
         self._uptime = Guarded("Uptime", readers.uptime, 0.0)
         self._cpu = Guarded("Processor use", readers.cpu, _NO_CPU)
@@ -56,6 +63,12 @@ class Sampler:
         self._interfaces = Guarded("Network use", readers.interfaces, ())
         self._gpus = Guarded("GPUs", readers.gpus, ())
         self._processes = Guarded("Processes", readers.processes, ())
+        self._tcp = _optional("TCP", readers.tcp, None)
+        self._sockets = _optional("Sockets", readers.sockets, Sockets())
+        self._turnover = _optional("Births of processes", readers.turnover, None)
+        self._hardware = _optional("Sensors", readers.hardware, Hardware())
+        self._logins = _optional("Logins", readers.logins, ())
+        self._units = _optional("Systemd's units", readers.units, None)
         self._self_use = Guarded("telltop's own use", SelfReader(), SelfUse(0, 0.0, 0))
 
     def sample(self) -> Snapshot:
@@ -75,6 +88,12 @@ class Sampler:
         host = self._host.read(clock(), notes)
         uptime = self._uptime.read(clock(), notes)
         self_use = self._self_use.read(clock(), notes)
+        tcp = self._tcp.read(clock(), notes)
+        sockets = self._sockets.read(clock(), notes)
+        turnover = self._turnover.read(clock(), notes)
+        hardware = self._hardware.read(clock(), notes)
+        logins = self._logins.read(clock(), notes)
+        units = self._units.read(clock(), notes)
         gpus = self._gpus.read(clock(), notes)  # last, for it may wait a blink
         return Snapshot(
             sequence=self._sequence,
@@ -90,10 +109,17 @@ class Sampler:
             filesystems=filesystems,
             interfaces=interfaces,
             gpus=gpus,
-            processes=processes,
+            processes=self._shares.merged(processes, gpus),
             self_use=self_use,
             sample_s=clock() - monotonic,
             notes=tuple(notes),
+            tcp=replace(tcp, states=sockets.states, states_partial=sockets.partial) if tcp is not None else None,
+            listeners=sockets.listeners,
+            turnover=turnover,
+            sensors=hardware.sensors,
+            battery=hardware.battery,
+            logins=logins,
+            failed_units=units,
         )
 
     def settle(self, timeout: float) -> None:
@@ -106,6 +132,11 @@ class Sampler:
         """Let the threads of those sources end; call it once no more samples are taken."""
         for background in self._background:
             background.close()
+
+
+def _optional(what: str, reader: Reader[T] | None, empty: T) -> Guarded[T]:
+    """A reader that this platform may lack: its resource is then empty for good."""
+    return Guarded(what, reader or Nothing(empty), empty)
 
 
 def sample_once(interval: float = 0.5, roots: Roots | None = None) -> Snapshot:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 
 from engine.errors import TelemetryError
+from engine.telemetry import units
+from engine.telemetry.apart import Apart
 from engine.telemetry.files import read_bytes
 from engine.telemetry.gpus.reader import GpuReader
-from engine.telemetry.reader import Readers
+from engine.telemetry.reader import Hardware, Readers, Sockets
 from engine.telemetry.roots import Roots
 from engine.telemetry.space import SpaceReader
 
@@ -23,18 +25,27 @@ def readers(roots: Roots) -> Readers:
 
 def procfs(roots: Roots) -> Readers:
     """Linux's own files, read by our own parsers."""
+    from engine.telemetry.procfs import hwmon
+    from engine.telemetry.procfs import sockets as scan
     from engine.telemetry.procfs.cpu import CpuReader
     from engine.telemetry.procfs.disks import DiskReader
     from engine.telemetry.procfs.filesystems import lister
     from engine.telemetry.procfs.host import HostReader, UptimeReader
     from engine.telemetry.procfs.kept import bound
+    from engine.telemetry.procfs.logins import LoginReader
     from engine.telemetry.procfs.memory import MemoryReader
     from engine.telemetry.procfs.network import NetworkReader
     from engine.telemetry.procfs.pressure import PressureReader
     from engine.telemetry.procfs.processes import ProcessReader
+    from engine.telemetry.procfs.tcp import TcpReader
+    from engine.telemetry.procfs.turnover import TurnoverReader
 
     gpus, space = GpuReader(roots), SpaceReader(lister(roots))
+    sockets = Apart("The list of sockets", scan.SocketReader(roots), Sockets(), period=scan.PERIOD_S)
+    hardware = Apart("The sensors", hwmon.HardwareReader(roots), Hardware(), period=hwmon.PERIOD_S)
+    failed = Apart("Systemd", units.UnitReader(), None, period=units.PERIOD_S)
     processes = ProcessReader(roots, keep=bound(_memory_bytes(roots)) if roots.live else 0)
+    turnover = TurnoverReader(roots, lambda: processes.ended)
     return Readers(
         host=HostReader(roots),
         uptime=UptimeReader(roots),
@@ -46,7 +57,13 @@ def procfs(roots: Roots) -> Readers:
         interfaces=NetworkReader(roots),
         gpus=gpus,
         processes=processes,
-        background=(gpus, space, processes),
+        background=(gpus, space, sockets, hardware, failed, processes, turnover),
+        tcp=TcpReader(roots),
+        sockets=sockets,
+        turnover=turnover,
+        hardware=hardware if hwmon.present(roots) else None,
+        logins=LoginReader(roots),
+        units=failed if units.present(roots) else None,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from engine.snapshot import Host
 from engine.telemetry.files import read_bytes, read_text
+from engine.telemetry.procfs import platform
 from engine.telemetry.procfs.memory import meminfo
 from engine.telemetry.reader import Plain
 from engine.telemetry.roots import Roots
@@ -15,10 +16,11 @@ from engine.text import inert
 
 
 class HostReader(Plain):
-    """Reads the name, kernel, processors and memory once and then repeats them."""
+    """Reads the name, kernel, processors, memory, distribution, hypervisor and container once and then repeats them."""
 
     def __init__(self, roots: Roots) -> None:
         self._proc = str(roots.proc)
+        self._roots = roots
         self._host: Host | None = None
 
     def read(self, now: float) -> Host:
@@ -33,6 +35,9 @@ class HostReader(Plain):
                 ),
                 cores=sum(line.startswith(b"cpu") and not line.startswith(b"cpu ") for line in lines),
                 memory_total_bytes=meminfo(read_bytes(f"{self._proc}/meminfo"))[b"MemTotal"],
+                os=platform.system(self._roots),
+                virtualization=platform.virtualization(self._roots),
+                container=platform.container(self._roots),
             )
         return self._host
 

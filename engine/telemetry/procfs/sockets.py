@@ -15,7 +15,7 @@ from collections import Counter
 from msgspec import Struct
 
 from engine.snapshot import Listener
-from engine.telemetry.reader import Plain
+from engine.telemetry.reader import Plain, Sockets
 from engine.telemetry.roots import Roots
 from engine.text import inert
 
@@ -30,15 +30,6 @@ _STATES = (
 """By the numbers of ``include/net/tcp_states.h``, named as ``ss`` names them."""
 _LISTEN, _CLOSE = b"0A", b"07"
 _LOCAL, _REMOTE, _STATE, _INODE = 1, 2, 3, 9
-
-
-class Sockets(Struct, frozen=True):
-    """What a scan found."""
-
-    listeners: tuple[Listener, ...] = ()
-    states: tuple[tuple[str, int], ...] = ()
-    """TCP connections by state, listeners left out."""
-    partial: bool = False
 
 
 class _Bound(Struct, frozen=True):

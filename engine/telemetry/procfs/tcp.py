@@ -6,15 +6,12 @@ None of them grows with the number of connections, so they are read at every sam
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 from engine.snapshot import Tcp
 from engine.telemetry.files import read_bytes
 from engine.telemetry.reader import Plain, per_second, share
 from engine.telemetry.roots import Roots
 
-States = tuple[tuple[tuple[str, int], ...], bool]
-"""Connections by state, and whether only a part was counted."""
 _RATES = ("OutSegs", "RetransSegs", "ActiveOpens", "PassiveOpens", "OutRsts", "AttemptFails")
 
 
@@ -37,11 +34,10 @@ def paired(raw: bytes, protocol: bytes) -> dict[str, int]:
 
 
 class TcpReader(Plain):
-    """Rates between two readings; ``states`` gives what another reader counts seldom."""
+    """Rates between two readings; ``states`` are left to whoever counts the connections."""
 
-    def __init__(self, roots: Roots, states: Callable[[], States] = lambda: ((), False)) -> None:
+    def __init__(self, roots: Roots) -> None:
         self._net = f"{roots.proc}/net"
-        self._states = states
         self._page = os.sysconf("SC_PAGE_SIZE")
         self._before: dict[str, int] = {}
         self._last = 0.0
@@ -63,7 +59,6 @@ class TcpReader(Plain):
             return per_second(new, before.get(name, new), interval)
 
         sent, again, opened, accepted, resets, failed = (rate(name) for name in _RATES)
-        states, partial = self._states()
         return Tcp(
             established=counters.get("CurrEstab", 0),
             time_wait=sockets.get("tw", 0),
@@ -78,8 +73,6 @@ class TcpReader(Plain):
             failed_s=failed,
             listen_drops_s=None if drops is None else rate("drops"),
             udp_errors_s=rate("udp"),
-            states=states,
-            states_partial=partial,
         )
 
     def _listen_drops(self) -> int | None:
