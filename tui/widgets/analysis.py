@@ -49,6 +49,7 @@ class AnalysisPanel(Vertical):
         self._byline = Byline(look, id="byline")
         self._prose: Prose | None = None
         self._paper = Paper(id="analysis-paper")
+        self._writer = Row(look)
         self._current = ""
         self._fresh = False
 
@@ -86,6 +87,7 @@ class AnalysisPanel(Vertical):
             await self._paper.mount(self._prose)
         if self._fresh:
             self._fresh = False
+            self._byline.say(Row(self.look).extend(self._writer).add(" writing", self.look.warn))
             await self._prose.begin()
             self._paper.restart()
         await self._prose.feed(event.text)
