@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -42,17 +43,24 @@ def telltop(environment: dict[str, str]) -> Run:
 
 
 @pytest.fixture
-def started(environment: dict[str, str]) -> Start:
-    """Start ``telltop`` without a terminal; use it as a context manager, and end it."""
+def started(environment: dict[str, str]) -> Iterator[Start]:
+    """Start ``telltop``, or another ``program``, without a terminal; it is ended with the test."""
+    with contextlib.ExitStack() as stack:
 
-    def start(*arguments: object) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [*TELLTOP, *map(str, arguments)],
-            cwd=REPOSITORY,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        def start(
+            *arguments: object, program: Sequence[str] = TELLTOP, stdout: int = subprocess.PIPE
+        ) -> subprocess.Popen[bytes]:
+            process = stack.enter_context(
+                subprocess.Popen(
+                    [*program, *map(str, arguments)],
+                    cwd=REPOSITORY,
+                    env=environment,
+                    stdin=subprocess.PIPE,
+                    stdout=stdout,
+                    stderr=subprocess.PIPE,
+                )
+            )
+            stack.callback(process.kill)
+            return process
 
-    return start
+        yield start

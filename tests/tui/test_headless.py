@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import msgspec
@@ -12,13 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.analysis.analyst import Analyst
 from engine.config import ColorChoice, Config
 from engine.errors import OutputError
 from engine.events import AnalysisDelta, Event, FindingOpened, Notice, SnapshotTaken
 from engine.finding import Finding
-from engine.inference.narrator import Narrator
-from engine.inference.protocol import Briefing, Delta, Failed, Form, Generation, Request, Sampling, Started
-from engine.inference.tuned import Tuned
+from engine.inference.protocol import Briefing, Delta, Failed, Generation, Request, Started
 from engine.node import Listener
 from engine.report import Source
 from engine.snapshot import Gpu, Pressure, Snapshot
@@ -154,51 +153,19 @@ def test_an_empty_node_has_a_report() -> None:
 # -- texts
 
 
-class Recorder:
-    """A backend that keeps what it was asked for, and fails after a few words."""
+class Unlucky:
+    """A backend that fails after a few words."""
 
     source: Source = "model"
-    model = "recorder"
-
-    def __init__(self) -> None:
-        self.requests: list[Request] = []
-        self.closed = False
+    model = "unlucky"
 
     async def generate(self, request: Request) -> AsyncGenerator[Generation, None]:
-        self.requests.append(request)
-        try:
-            yield Started(1, 0)
-            yield Delta("Some words")
-            yield Failed("The model ran out of luck.")
-        finally:
-            self.closed = True
-
-
-@pytest.mark.parametrize(("form", "longest"), [("full", 1000), ("answer", 1000), ("short", 80)])
-async def test_the_settings_reach_the_model(form: Form, longest: int) -> None:
-    backend = Recorder()
-    tuned = Tuned(backend, Config(temperature=0.7, seed=5, max_tokens=1000))
-    request = Request((), Briefing(SAMPLE, (), form), Sampling(max_tokens=80, top_k=7))
-    events = [event async for event in tuned.generate(request)]
-    assert len(events) == 3
-    assert backend.requests[0].sampling == Sampling(temperature=0.7, seed=5, max_tokens=longest, top_k=7)
-    assert (tuned.source, tuned.model) == ("model", "recorder")
-
-
-async def test_leaving_a_tuned_backend_closes_it() -> None:
-    backend = Recorder()
-    stream = Tuned(backend, Config()).generate(Request((), Briefing(SAMPLE, (), "full")))
-    assert isinstance(await anext(stream), Started)
-    await stream.aclose()
-    assert backend.closed
-
-
-Work = Callable[[Listener], Awaitable[object]]
+        yield Started(1, 0)
+        yield Delta("Some words")
+        yield Failed("The model ran out of luck.")
 
 
 async def test_a_text_that_is_not_whole_comes_with_the_reason() -> None:
-    from engine.analysis.analyst import Analyst
-
     said: list[bytes] = []
 
     async def write(content: bytes) -> None:
@@ -206,7 +173,7 @@ async def test_a_text_that_is_not_whole_comes_with_the_reason() -> None:
 
     async def work(emit: Listener) -> None:
         await Analyst().analyse(
-            Recorder(), Briefing(SAMPLE, (), "full"), identity="a1", trigger="demand", degraded=False, emit=emit
+            Unlucky(), Briefing(SAMPLE, (), "full"), identity="a1", trigger="demand", degraded=False, emit=emit
         )
 
     text, failure = await put(write, work)
@@ -238,10 +205,3 @@ async def test_a_writer_that_breaks_stops_the_work_and_what_the_work_raises_is_r
 
     with pytest.raises(ZeroDivisionError):
         await put(None, failing)
-
-
-async def test_the_narrator_needs_no_settings() -> None:
-    request = Request((), Briefing(SAMPLE, (), "short"))
-    plain = [event async for event in Narrator().generate(request) if isinstance(event, Delta)]
-    tuned = [event async for event in Tuned(Narrator(), Config()).generate(request) if isinstance(event, Delta)]
-    assert plain == tuned != []

@@ -11,7 +11,6 @@ from engine.errors import ModelError
 from engine.events import AnalysisDelta, AnalysisFinished, AnswerDelta, AnswerFinished, Event, ModelChanged, Notice
 from engine.inference.narrator import Narrator
 from engine.inference.protocol import Backend
-from engine.inference.tuned import Tuned
 from engine.node import Listener
 from engine.report import Analysis, Answer
 from tui.headless.output import progress
@@ -41,7 +40,7 @@ async def writer(config: Config) -> AsyncIterator[Backend]:
         while (change := await changes.get()).state != "ready":
             if change.state == "failed":
                 raise ModelError(change.detail)
-        yield Tuned(engine, config)
+        yield engine
     finally:
         await asyncio.to_thread(engine.close)
 
