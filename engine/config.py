@@ -18,12 +18,20 @@ from msgspec import Meta, Struct
 
 from engine.errors import UsageError
 from engine.text import inert
+from engine.writer_choice import settled
 
 ColorChoice = Literal["auto", "always", "never"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 VARIABLE_PREFIX = "TELLTOP_"
 _FILE_LIMIT_BYTES = 1 << 20
+_ALIASES = {
+    "endpoint": ("LLM_ENDPOINT", "LLM_BASE_URL"),
+    "endpoint_model": ("LLM_MODEL",),
+    "api_key": ("LLM_API_KEY",),
+    "models_dir": ("HERMES_MODEL_DIR",),
+}
+"""Variables that other programs read as well; telltop's own go before them, and the first before the second."""
 
 
 def _meta(text: str, expects: str, metavar: str) -> Meta:
@@ -35,7 +43,17 @@ def _number(text: str, noun: str, metavar: str, least: float, most: float) -> Me
     return Meta(description=text, extra=extra, ge=least, le=most)
 
 
-_MODEL = _meta("GGUF model that writes the analyses.", "the path of a file", "FILE")
+def _text(text: str, expects: str, metavar: str, pattern: str, *, secret: bool = False) -> Meta:
+    extra = {"expects": expects, "metavar": metavar, "secret": secret}
+    return Meta(description=text, extra=extra, pattern=pattern, max_length=1024)
+
+
+_ADDRESS = r"^https?://[^\s/?#\x00-\x1f]+(/[^\s?#\x00-\x1f]*)?$"
+_MODEL = _meta("GGUF model that writes: a file, or a name of telltop models list.", "the path of a file", "FILE")
+_ENDPOINT = _text("OpenAI-compatible server that writes.", "an address such as http://host:8080/v1", "URL", _ADDRESS)
+_ENDPOINT_MODEL = _text("Name of the model there; --model does as well.", "a name", "NAME", r"^[^\x00-\x1f\x7f]+$")
+_API_KEY = _text("Key of the server.", "a key of printable ASCII characters", "KEY", r"^[!-~]+$", secret=True)
+_MODELS_DIR = _meta("Folder of the models.", "the path of a folder", "FOLDER")
 _CONTEXT = _number("Context of the model, in tokens.", "whole number", "N", 256, 1_048_576)
 _THREADS = _number("Threads of the model.", "whole number", "N", 1, 1024)
 _MAX_TOKENS = _number("Longest text that is written, in tokens.", "whole number", "N", 1, 100_000)
@@ -54,6 +72,10 @@ class Config(Struct, frozen=True, kw_only=True):
     """All settings, valid. Make it by :func:`load`, or directly from values that are known to be good."""
 
     model: Annotated[Path | None, _MODEL] = None
+    endpoint: Annotated[str | None, _ENDPOINT] = None
+    endpoint_model: Annotated[str | None, _ENDPOINT_MODEL] = None
+    api_key: Annotated[str | None, _API_KEY] = None
+    models_dir: Annotated[Path | None, _MODELS_DIR] = None
     context: Annotated[int | None, _CONTEXT] = None
     threads: Annotated[int | None, _THREADS] = None
     max_tokens: Annotated[int, _MAX_TOKENS] = 400
@@ -66,6 +88,20 @@ class Config(Struct, frozen=True, kw_only=True):
     read_only: Annotated[bool, _READ_ONLY] = False
     log_file: Annotated[Path | None, _LOG_FILE] = None
     log_level: Annotated[LogLevel, _LOG_LEVEL] = "info"
+
+    def __repr__(self) -> str:
+        """All that is set, without the key: it must get into no log."""
+        shown = ((name, getattr(self, name)) for name in self.__struct_fields__ if name != "api_key")
+        return f"Config({', '.join(f'{name}={value!r}' for name, value in shown if value is not None)})"
+
+    @property
+    def models_path(self) -> Path:
+        """The folder of the models: the one that was asked for, else ``models`` in the platform's data folder."""
+        if self.models_dir is not None:
+            return self.models_dir
+        from platformdirs import user_data_path
+
+        return user_data_path("telltop") / "models"
 
     @property
     def log_path(self) -> Path:
@@ -86,12 +122,15 @@ class Setting(Struct, frozen=True, eq=False):
     variable: str
     """In the environment."""
     flag: str
+    """Empty for a secret: everybody on a node can read the arguments of its processes."""
     kind: Any
     """The type that a value must have once it is there, with its range."""
     help: str
     expects: str
     metavar: str
     """What stands for the value in the help; empty for a switch."""
+    aliases: tuple[str, ...] = ()
+    """Variables of other programs that are read if ``variable`` is not set."""
 
 
 @cache
@@ -109,11 +148,12 @@ def _setting(name: str, hint: Any) -> Setting:
         name=name,
         key=key,
         variable=VARIABLE_PREFIX + key.upper(),
-        flag="--" + key.replace("_", "-"),
+        flag="" if meta.extra.get("secret") else "--" + key.replace("_", "-"),
         kind=bare if bare is Path else Annotated[bare, meta],
         help=meta.description,
         metavar=meta.extra["metavar"],
         expects=meta.extra["expects"],
+        aliases=_ALIASES.get(name, ()),
     )
 
 
@@ -150,10 +190,15 @@ def load(
     Raises UsageError with one sentence for each problem of each source, also of values that another source overrides.
     """
     wrong = list(problems)
-    values = _from_file(_file(env, file), wrong) | _from_environment(env, wrong) | _from_flags(flags, wrong)
+    sources = (_from_file(_file(env, file), wrong), _from_environment(env, wrong), _from_flags(flags, wrong))
     if wrong:
         raise UsageError(wrong)
-    return Config(**values)
+    values: dict[str, Any] = {}
+    ranks: dict[str, int] = {}
+    for rank, source in enumerate(sources):
+        values |= source
+        ranks |= dict.fromkeys(source, rank)
+    return Config(**settled(values, ranks))
 
 
 def _file(env: Mapping[str, str], file: Path | None) -> Path | None:
@@ -216,6 +261,10 @@ def _from_environment(env: Mapping[str, str], wrong: list[str]) -> dict[str, Any
     known = {setting.variable: setting for setting in settings()}
     # NO_COLOR (no-color.org) speaks louder than the file, and more softly than telltop's own variable or a flag.
     values: dict[str, Any] = {"color": "never"} if env.get("NO_COLOR") else {}
+    for one in settings():
+        alias = next((name for name in one.aliases if env.get(name)), None)
+        if alias and not env.get(one.variable):
+            _put(values, one, env[alias], wrong, where=alias)
     for variable, text in env.items():
         if not variable.startswith(VARIABLE_PREFIX) or not text or variable == "TELLTOP_CONFIG":
             continue
@@ -228,7 +277,7 @@ def _from_environment(env: Mapping[str, str], wrong: list[str]) -> dict[str, Any
 
 
 def _from_flags(flags: Mapping[str, str | bool], wrong: list[str]) -> dict[str, Any]:
-    known = {setting.flag: setting for setting in settings()}
+    known = {setting.flag: setting for setting in settings() if setting.flag}
     values: dict[str, Any] = {}
     for flag, value in flags.items():
         if setting := known.get(flag):
@@ -244,13 +293,18 @@ def _put(
     """Convert and keep ``value``, or say what is wrong with it. A file (``base``) has types; elsewhere all is text."""
     try:
         if setting.kind is Path:
-            values[setting.name] = _path(value, base)
+            values[setting.name] = _path(value, None if setting.name == "model" and _is_name(value) else base)
         else:
             values[setting.name] = msgspec.convert(value, setting.kind, strict=base is not None)
     except (ValueError, RuntimeError):  # ValidationError is a ValueError; "~nobody" is a RuntimeError
         shown = inert(value if isinstance(value, str) else repr(value), 80)
         quoted = f'"{shown}"' if isinstance(value, str) else shown
-        wrong.append(f"{where} must be {setting.expects}, not {quoted}")
+        wrong.append(f"{where} must be {setting.expects}" + (f", not {quoted}" if setting.flag else ""))
+
+
+def _is_name(value: Any) -> bool:
+    """Whether a model is named as the catalogue or a server names it; such a name is relative to no folder."""
+    return isinstance(value, str) and "/" not in value and not value.lower().endswith(".gguf")
 
 
 def _path(value: Any, base: Path | None) -> Path:

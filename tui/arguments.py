@@ -48,7 +48,7 @@ def with_settings(command: Callable[..., Job]) -> Callable[..., Job]:
     """Make the first parameter of a command (:class:`Given`) into options: one for every setting, and ``--config``."""
 
     def wrapped(ctx: typer.Context, config: str | None, no_color: bool, **values: Any) -> Job:
-        flags = {setting.flag: values.pop(setting.name) for setting in settings()}
+        flags = {setting.flag: values.pop(setting.name) for setting in settings() if setting.flag}
         if no_color:
             flags["--color"] = "never"
         used = {flag: value for flag, value in flags.items() if value not in {None, False}}
@@ -63,7 +63,8 @@ def with_settings(command: Callable[..., Job]) -> Callable[..., Job]:
 def _parameters() -> Iterator[Parameter]:
     yield Parameter("ctx", Parameter.KEYWORD_ONLY, annotation=typer.Context)
     for setting in settings():  # as text, for engine.config.load checks it together with the other sources
-        yield _option(setting.name, setting.flag, setting.help, setting.metavar)
+        if setting.flag:
+            yield _option(setting.name, setting.flag, setting.help, setting.metavar)
     yield _option("config", "--config", "Read settings from this TOML file.", "FILE")
     yield _option("no_color", "--no-color", "The same as --color never.", "")
 

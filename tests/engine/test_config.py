@@ -73,6 +73,10 @@ def test_a_named_file_must_exist(home: Path) -> None:
 
 EXAMPLES = {
     "model": ("'/m/a.gguf'", "/m/a.gguf", Path("/m/a.gguf")),
+    "endpoint": ("'http://h:1/v1'", "http://h:1/v1", "http://h:1/v1"),
+    "endpoint_model": ("'m'", "m", "m"),
+    "api_key": ("'k'", "k", "k"),
+    "models_dir": ("'/d'", "/d", Path("/d")),
     "context": ("1000", "1000", 1000),
     "threads": ("3", "3", 3),
     "max_tokens": ("50", "50", 50),
@@ -91,11 +95,11 @@ EXAMPLES = {
 @pytest.mark.parametrize("setting", settings(), ids=lambda setting: setting.key)
 def test_every_setting_has_a_key_a_variable_and_a_flag(setting: Setting, home: Path) -> None:
     in_file, text, value = EXAMPLES[setting.key]
-    for config in (
-        load({}, {}, written(home, f"{setting.key} = {in_file}\n")),
-        load({}, {setting.variable: text}),
-        load({setting.flag: text if setting.metavar else True}, {}),
-    ):
+    found = [load({}, {}, written(home, f"{setting.key} = {in_file}\n")), load({}, {setting.variable: text})]
+    if setting.flag:
+        found.append(load({setting.flag: text if setting.metavar else True}, {}))
+    assert bool(setting.flag) == (setting.key != "api_key"), "what is secret is seen by nobody in a list of processes"
+    for config in found:
         assert getattr(config, setting.name) == value
         assert value != getattr(Config(), setting.name)
 
@@ -110,6 +114,62 @@ def test_paths_are_expanded_and_those_in_a_file_are_relative_to_it(home: Path) -
 def test_the_log_is_in_the_state_folder_or_where_it_was_asked_for(home: Path) -> None:
     assert load({}, {}).log_path == home / "state" / "telltop" / "telltop.log"
     assert load({"--log-file": "/x/y.log"}, {}).log_path == Path("/x/y.log")
+
+
+def test_the_models_are_in_the_data_folder_or_where_it_was_asked_for(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+    assert load({}, {}).models_path == home / "data" / "telltop" / "models"
+    assert load({"--models-dir": "/x"}, {}).models_path == Path("/x")
+
+
+def test_variables_of_other_programs_are_read_after_our_own() -> None:
+    env = {"LLM_BASE_URL": "http://b/v1", "LLM_MODEL": "m", "LLM_API_KEY": "k", "HERMES_MODEL_DIR": "/d"}
+    config = load({}, env)
+    assert (config.endpoint, config.endpoint_model, config.api_key) == ("http://b/v1", "m", "k")
+    assert config.models_dir == Path("/d")
+    assert load({}, env | {"LLM_ENDPOINT": "http://e"}).endpoint == "http://e"
+    assert load({}, env | {"LLM_ENDPOINT": "http://e", "TELLTOP_ENDPOINT": "http://t"}).endpoint == "http://t"
+    assert load({"--endpoint": "http://f"}, env).endpoint == "http://f"
+    assert problems(env={"LLM_ENDPOINT": "localhost"}) == [
+        'LLM_ENDPOINT must be an address such as http://host:8080/v1, not "localhost"'
+    ]
+
+
+def test_a_key_is_never_shown() -> None:
+    assert problems(env={"LLM_API_KEY": "se cret"}) == ["LLM_API_KEY must be a key of printable ASCII characters"]
+    assert problems({"--api-key": "secret"}) == ["--api-key is unknown"]
+    config = load({}, {"TELLTOP_API_KEY": "secret", "TELLTOP_ENDPOINT": "http://e"})
+    assert config.api_key == "secret"
+    assert "secret" not in repr(config)
+    assert "http://e" in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("flags", "env", "file", "chosen"),
+    [
+        ({"--endpoint": "http://f", "--model": "m"}, {}, "", (None, "http://f", "m")),
+        ({"--endpoint": "http://f", "--model": "m.gguf"}, {}, "", (None, "http://f", "m.gguf")),
+        ({"--endpoint": "http://f", "--model": "m", "--endpoint-model": "n"}, {}, "", (None, "http://f", "n")),
+        ({"--model": "m.gguf"}, {"LLM_ENDPOINT": "http://e", "LLM_MODEL": "n"}, "", (Path("m.gguf"), None, "n")),
+        ({"--model": "o/m"}, {"LLM_ENDPOINT": "http://e", "LLM_MODEL": "n"}, "", (None, "http://e", "o/m")),
+        ({"--endpoint": "http://f"}, {}, "model = '/m/a.gguf'", (None, "http://f", None)),
+        ({"--endpoint": "http://f"}, {}, "model = 'name'", (None, "http://f", "name")),
+        ({}, {"LLM_ENDPOINT": "http://e", "LLM_MODEL": "n"}, "model = 'name'", (None, "http://e", "n")),
+        ({}, {}, "model = 'name'", (Path("name"), None, None)),
+        ({}, {"LLM_MODEL": "n"}, "", (None, None, "n")),
+    ],
+)
+def test_the_stronger_source_decides_who_writes(
+    flags: dict[str, str | bool],
+    env: dict[str, str],
+    file: str,
+    chosen: tuple[Path | None, str | None, str | None],
+    home: Path,
+) -> None:
+    config = load(flags, env, written(home, file))
+    assert (config.model, config.endpoint, config.endpoint_model) == chosen
 
 
 def test_no_color_overrides_the_file_but_not_a_flag_or_our_own_variable(home: Path) -> None:
