@@ -8,8 +8,11 @@ import signal
 from collections.abc import Awaitable, Callable, Iterable
 from typing import ClassVar
 
+from rich.console import RenderableType
 from textual.app import App, SystemCommand
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
 from engine.config import Config
@@ -17,8 +20,11 @@ from engine.control import Control
 from engine.node import Node
 from tui.actions import available
 from tui.bridge import Bridge, EngineSpoke
+from tui.compositor import put_back
+from tui.driver import TerminalDriver
 from tui.filters import Colourless, Plain
 from tui.look import Look, make_look
+from tui.palette import ProcessProvider
 from tui.screens.dashboard import DashboardScreen
 
 log = logging.getLogger("telltop")
@@ -32,9 +38,12 @@ class TelltopApp(App[int]):
     """One node on one screen."""
 
     TITLE = "telltop"
-    BINDINGS: ClassVar[list[BindingType]] = []
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True)  # whichever screen is on top
+    ]
     CSS_PATH = "screens/dashboard.tcss"
     ENABLE_COMMAND_PALETTE = True
+    COMMANDS = App.COMMANDS | {ProcessProvider}
 
     def __init__(self, node: Node, config: Config, control: Control | None = None) -> None:
         super().__init__(ansi_color=True)
@@ -49,6 +58,16 @@ class TelltopApp(App[int]):
         self.dashboard = DashboardScreen(node, self.look, read_only=config.read_only, control=control)
         self.failure: Exception | None = None
 
+    def get_driver_class(self) -> type[Driver]:
+        """A driver that never blocks, in place of Textual's own for terminals."""
+        usual = super().get_driver_class()
+        return TerminalDriver if usual is LinuxDriver else usual
+
+    @property
+    def undelivered(self) -> bool:
+        """The terminal did not take the last words, so that it is not restored."""
+        return isinstance(self._driver, TerminalDriver) and self._driver.undelivered
+
     def get_default_screen(self) -> Screen[None]:
         """The dashboard is the first screen: no other is drawn before it."""
         return self.dashboard
@@ -58,6 +77,7 @@ class TelltopApp(App[int]):
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.add_signal_handler(number, self._end_by, number)
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
 
     def on_ready(self) -> None:
         """Every panel is there: let the node speak."""
@@ -66,6 +86,18 @@ class TelltopApp(App[int]):
     def _end_by(self, number: signal.Signals) -> None:
         log.info("ended by %s", number.name)
         self.exit(return_code=128 + number)
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        """Leave out the frame when the terminal does not keep up: what it would have changed stays to be painted."""
+        if renderable is not None and isinstance(self._driver, TerminalDriver) and self._driver.late:
+            put_back(screen, renderable)
+        else:
+            super()._display(screen, renderable)
+
+    def on_caught_up(self) -> None:
+        """The terminal has taken all: paint what changed meanwhile, once."""
+        if self._screen_stack:
+            self.screen._compositor_refresh()
 
     async def on_engine_spoke(self, message: EngineSpoke) -> None:
         """Hand on what the engine said, and repaint once for all of it."""

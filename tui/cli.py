@@ -167,8 +167,8 @@ def _dashboard(config: Config) -> int:
     from tui.terminal import own_terminal
 
     _begin_log(config)
-    with own_terminal(config.log_path):
-        return run(config)
+    with own_terminal(config.log_path) as guard:
+        return run(config, guard)
 
 
 def _begin_log(config: Config) -> None:

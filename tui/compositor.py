@@ -6,9 +6,10 @@ not change are most of what it sends.
 
 from __future__ import annotations
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from textual._compositor import ChopsUpdate, Compositor
 from textual.geometry import Region
+from textual.screen import Screen
 
 
 class SpanUpdate(ChopsUpdate):
@@ -42,3 +43,16 @@ class SpanCompositor(Compositor):
         lines = {y for y, _, _ in spans}
         chops = self._render_chops(crop, lines.__contains__)
         return SpanUpdate(chops, spans, [cuts[1:] for cuts in self.cuts])
+
+
+_MANY_REGIONS = 500
+
+
+def put_back(screen: Screen[object], update: RenderableType) -> None:
+    """Mark as dirty again what an update that is not shown would have painted."""
+    dirty = screen._compositor._dirty_regions
+    if isinstance(update, ChopsUpdate) and len(dirty) + len(update.spans) < _MANY_REGIONS:
+        dirty.update(Region(start, y, end - start, 1) for y, start, end in update.spans)
+    else:
+        dirty.clear()
+        dirty.add(screen._compositor.size.region)

@@ -6,9 +6,10 @@ import os
 
 from engine.config import Config
 from engine.local_node import LocalNode
+from tui.terminal import Guard
 
 
-def run(config: Config) -> int:
+def run(config: Config, guard: Guard) -> int:
     """Open the dashboard; returns the exit code. Raises what made it end unexpectedly, once the terminal is back."""
     node = LocalNode(config)
     node.prime()
@@ -20,6 +21,8 @@ def run(config: Config) -> int:
 
     app = TelltopApp(node, config)
     app.run()
+    if app.undelivered:
+        guard.restore()
     if app.failure is not None:
         raise app.failure
     return app.return_code or 0

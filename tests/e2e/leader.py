@@ -4,7 +4,8 @@
 
 Writes the program's pid and later its exit code (minus the number of the signal that ended it) as lines to the
 descriptor REPORT, marks the end of the output on the terminal, and stays until CONTROL reaches its end of file: when
-the leader of a session goes, the kernel hangs the terminal up.
+the leader of a session goes, the kernel hangs the terminal up. When the program stops, as by Ctrl-Z, the leader takes
+the foreground and reports the word ``stopped``; a byte on CONTROL then does what ``fg`` does.
 """
 
 import fcntl
@@ -29,7 +30,15 @@ def main(report: int, control: int, program: list[str]) -> None:
     os.tcsetpgrp(0, child)
     os.write(report, b"%d\n" % child)
     os.write(go_write, b"!")
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    status = os.waitpid(child, os.WUNTRACED)[1]
+    while os.WIFSTOPPED(status):
+        os.tcsetpgrp(0, os.getpgrp())
+        os.write(report, b"stopped\n")
+        os.read(control, 1)
+        os.tcsetpgrp(0, child)
+        os.killpg(child, signal.SIGCONT)
+        status = os.waitpid(child, os.WUNTRACED)[1]
+    code = os.waitstatus_to_exitcode(status)
     os.write(1, END)
     os.write(report, b"%d\n" % code)
     os.read(control, 1)

@@ -52,6 +52,8 @@ KEYS = {
     "f4": "\x1bOS",
     "f5": "\x1b[15~",
     "f6": "\x1b[17~",
+    "f7": "\x1b[18~",
+    "f8": "\x1b[19~",
     "f9": "\x1b[20~",
     "f10": "\x1b[21~",
 }
@@ -228,6 +230,20 @@ class Terminal:
         """Send a signal to the program alone."""
         os.kill(self.pid, number)
 
+    def hang_up(self) -> None:
+        """End the leader of the session, as a lost connection does: the kernel takes the terminal away."""
+        self._leader.kill()
+        self._leader.wait()
+
+    def wait_until_stopped(self, timeout: float = PATIENCE_S) -> None:
+        """Wait until the program has stopped, as by Ctrl-Z, and the leader has the terminal."""
+        assert select.select([self._report], [], [], timeout)[0], f"it has not stopped after {timeout} s\n{self.text}"
+        assert self._report.readline() == "stopped\n"
+
+    def foreground(self) -> None:
+        """Let the stopped program go on in the foreground, as ``fg`` does."""
+        os.write(self._control, b"f")
+
     def wait(self, timeout: float = PATIENCE_S) -> int:
         """Wait for the end of the program and of its output; the exit code, or minus the signal's number."""
         if self._code is None:
@@ -242,9 +258,9 @@ class Terminal:
             with suppress(ProcessLookupError):  # the leader has reaped it
                 os.killpg(self.pid, signal.SIGKILL)
         os.close(self._control)
+        self._reading.set()
         self._leader.wait()
         self._closed = True
-        self._reading.set()
         self._reader.join()
         self._report.close()
         os.close(self._master)

@@ -13,7 +13,7 @@ from tui.widgets.choices import Choice
 _FIRST = (
     (signal.SIGTERM, "end; it may clean up first"),
     (signal.SIGKILL, "end at once; it cannot clean up"),
-    (signal.SIGHUP, "the terminal hung up; services read their settings again"),
+    (signal.SIGHUP, "hang up; services read their settings again"),
     (signal.SIGINT, "as Ctrl-C"),
     (signal.SIGSTOP, "stop, to be continued"),
     (signal.SIGCONT, "go on after a stop"),
