@@ -55,7 +55,7 @@ def selected_pid(app: TelltopApp) -> int | None:
 
 
 def table_pids(app: TelltopApp) -> list[int]:
-    return [process.pid for process in app.dashboard.processes._rows]
+    return [process.pid for process in app.dashboard.processes.listing.rows]
 
 
 async def test_sorting_by_key_by_column_and_reversed(dashboard: Open) -> None:
@@ -69,26 +69,26 @@ async def test_sorting_by_key_by_column_and_reversed(dashboard: Open) -> None:
         assert table_pids(app)[:2] == [412, 449]
         await pilot.press("r")
         assert table_pids(app)[-1] == 412
-        key = app.dashboard.processes.sort_key
+        key = app.dashboard.processes.listing.sort[0]
         await pilot.press("greater_than_sign")
-        assert app.dashboard.processes.sort_key != key
+        assert app.dashboard.processes.listing.sort[0] != key
         await pilot.press("less_than_sign")
-        assert app.dashboard.processes.sort_key == key
+        assert app.dashboard.processes.listing.sort[0] == key
 
 
 async def test_a_click_on_a_head_sorts_and_on_a_row_selects(dashboard: Open) -> None:
     async with dashboard() as (app, pilot):
         await pilot.click("#processes", offset=(4, 1))
-        assert app.dashboard.processes.sort_key == "pid"
+        assert app.dashboard.processes.listing.sort[0] == "pid"
         await pilot.click("#processes", offset=(4, 4))
-        assert app.dashboard.processes.selected is app.dashboard.processes._rows[2]
+        assert app.dashboard.processes.selected is app.dashboard.processes.listing.rows[2]
 
 
 async def test_the_filter_narrows_while_it_is_typed_and_takes_every_letter(dashboard: Open) -> None:
     async with dashboard() as (app, pilot):
         await pilot.press("slash", *"qapi")
         assert app.is_running
-        assert app.dashboard.processes.filter_text == "qapi"
+        assert app.dashboard.processes.listing.filter_text == "qapi"
         await pilot.press("ctrl+u", *"nginx")
         assert "www-data" in text(app)
         assert "dockerd" not in text(app)
@@ -296,7 +296,7 @@ async def test_without_colour_no_colour_is_drawn(dashboard: Open, monkeypatch: p
 
 
 async def test_help_and_palette_offer_every_action(dashboard: Open) -> None:
-    async with dashboard((200, 70)) as (app, pilot):
+    async with dashboard((200, 120)) as (app, pilot):
         await pilot.press("f1")
         shown = " ".join(text(app).split())
         for action in ACTIONS:

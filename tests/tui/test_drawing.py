@@ -13,7 +13,8 @@ from tests.tui.recorded import processes
 from tui.look import make_look
 from tui.widgets.graph import area
 from tui.widgets.paint import Row, bar, changed_cells, fit, frame
-from tui.widgets.process_rows import COLUMNS, clock, matches, order, process_row, visible_columns
+from tui.widgets.process_columns import COLUMNS, order, visible_columns
+from tui.widgets.process_rows import clock, process_row
 
 LOOK = make_look(ascii_only=False, color=True)
 ASCII = make_look(ascii_only=True, color=False)
@@ -92,7 +93,8 @@ def test_the_table_fits_every_width_and_the_command_takes_the_rest() -> None:
         row = process_row(LOOK, processes()[0], columns, width, 1 << 35).strip(width)
         assert row.cell_length == width
     assert "train.py --batch-size 64" in row.text
-    assert [column.key for column in visible_columns(300)] == [column.key for column in COLUMNS]
+    shown = visible_columns(300, told={column.told for column in COLUMNS})
+    assert [column.key for column in shown] == [column.key for column in COLUMNS if column.key != "io"]
 
 
 def test_order_is_by_the_column_then_by_pid() -> None:
@@ -102,14 +104,6 @@ def test_order_is_by_the_column_then_by_pid() -> None:
     assert idle == sorted(idle)
     assert order(processes(), "pid", reverse=True)[0].pid == processes()[-1].pid
     assert order(processes(), "user")[0].user == "deploy"
-
-
-def test_a_filter_is_words_that_all_occur() -> None:
-    python, postgres = processes()[:2]
-    assert matches(python, "ML train")
-    assert not matches(postgres, "ML train")
-    assert matches(postgres, "")
-    assert matches(postgres, "449")
 
 
 def test_processor_time_is_written_as_top_writes_it() -> None:

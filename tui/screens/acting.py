@@ -64,8 +64,7 @@ class ActingScreen(Screen[None]):
         return tuple(map(Target.of, self._chosen()))
 
     def _chosen(self) -> Sequence[Process]:
-        selected = self.processes.selected
-        return () if selected is None else (selected,)
+        return self.processes.targets
 
     def _open(self, targets: tuple[Target, ...], menu: menus.Menu) -> None:
         from tui.screens.act import ActScreen

@@ -30,6 +30,7 @@ from tui.actions import ACTIONS, available, bindings
 from tui.compositor import SpanCompositor
 from tui.look import Look
 from tui.screens.acting import ActingScreen
+from tui.screens.listing import ListingScreen
 from tui.widgets.analysis import AnalysisPanel
 from tui.widgets.console import ConsolePanel
 from tui.widgets.findings import FindingsPanel
@@ -50,7 +51,7 @@ from tui.widgets.status import Glimpse, KeyLine, StatusLine
 _RESOURCES = ("cpu", "memory", "pressure", "disks", "network", "gpu")
 
 
-class DashboardScreen(ActingScreen):
+class DashboardScreen(ActingScreen, ListingScreen):
     """Every panel on one screen. A panel that is zoomed has the screen for itself and goes on living."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings()
@@ -163,6 +164,11 @@ class DashboardScreen(ActingScreen):
             else:
                 await self._tell(event)
 
+    @property
+    def taken(self) -> SnapshotTaken | None:
+        """The newest sample, shown or not."""
+        return self._taken
+
     def _show(self, taken: SnapshotTaken) -> None:
         snapshot = taken.snapshot
         self.header.show(snapshot, taken.findings, frozen=self._frozen)
@@ -207,11 +213,11 @@ class DashboardScreen(ActingScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While somebody types, letters are text; the arrows belong to whatever has the focus."""
-        if self.processes.filtering:
+        if self.processes.entry is not None:
             return action in {"copy_or_leave", "suspend"}
         if self.console_panel.prompt.has_focus:
             return action in {"copy_or_leave", "stop", "suspend"}
-        if action in {"move", "move_page", "open"}:
+        if action in {"move", "move_page", "open", "sideways", "tag"}:
             return self.focused in {None, self.processes}
         return True
 
@@ -246,7 +252,7 @@ class DashboardScreen(ActingScreen):
             self._node.cancel(self.console_panel.writing)
         elif self.analysis.writing and not at_prompt:
             self._node.cancel(self.analysis.writing)
-        elif self.processes.filter_text and self.processes.has_focus:
+        elif self.processes.listing.filter_text and self.processes.has_focus:
             self.processes.set_filter("")
         elif self._zoomed:
             self.action_zoom(self._zoomed)
@@ -302,40 +308,11 @@ class DashboardScreen(ActingScreen):
             if not self._frozen:
                 self._show(self._taken)
 
-    def action_filter(self) -> None:
-        """Type a filter."""
+    def show_table(self) -> None:
+        """Bring the table on the screen, and the keys to it."""
         if self._zoomed not in {"", "processes"}:
             self.action_zoom("processes")
         self.set_focus(self.processes)
-        self.processes.filtering = True
-        self.processes.redraw()
-
-    def action_follow(self) -> None:
-        """Keep the cursor on its process, or let it go."""
-        if self.processes.following is None:
-            self.processes.follow()
-        else:
-            self.processes.let_go()
-
-    def action_sort_next(self, step: int) -> None:
-        """Sort by a neighbouring column."""
-        self.processes.sort_next(step)
-
-    def action_sort_by(self, key: str) -> None:
-        """Sort by a column."""
-        self.processes.sort_by(key)
-
-    def action_reverse(self) -> None:
-        """Turn the order round."""
-        self.processes.sort_by(self.processes.sort_key)
-
-    def action_move(self, step: int) -> None:
-        """Move the cursor of the table."""
-        self.processes.move(step)
-
-    def action_move_page(self, pages: int) -> None:
-        """Move the cursor of the table by what is seen of it."""
-        self.processes.move(pages * max(1, self.processes.size.height - 4))
 
     def action_focus_findings(self) -> None:
         """Go to the findings."""

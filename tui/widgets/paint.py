@@ -15,33 +15,33 @@ from tui.look import Look
 class Row:
     """One line being written from left to right; every piece of text keeps its own style and is taken literally."""
 
-    __slots__ = ("_look", "_segments", "cells")
+    __slots__ = ("_segments", "cells", "look")
 
     def __init__(self, look: Look) -> None:
-        self._look = look
+        self.look = look
         self._segments: list[Segment] = []
         self.cells = 0
 
     def add(self, text: str, style: Style | None = None) -> Row:
         """Append text as it is."""
-        shown = self._look.plain(text)
+        shown = self.look.plain(text)
         if shown:
-            self._segments.append(Segment(shown, style or self._look.text))
+            self._segments.append(Segment(shown, style or self.look.text))
             self.cells += cell_len(shown)
         return self
 
     def cell(self, text: str, width: int, style: Style | None = None, *, right: bool = False) -> Row:
         """Append text in exactly ``width`` cells, cut with an ellipsis or padded."""
-        shown = fit(self._look, self._look.plain(text), width, right=right)
+        shown = fit(self.look, self.look.plain(text), width, right=right)
         if shown:
-            self._segments.append(Segment(shown, style or self._look.text))
+            self._segments.append(Segment(shown, style or self.look.text))
             self.cells += width
         return self
 
     def skip_to(self, column: int) -> Row:
         """Pad with blanks up to a column."""
         if column > self.cells:
-            self._segments.append(Segment(" " * (column - self.cells), self._look.text))
+            self._segments.append(Segment(" " * (column - self.cells), self.look.text))
             self.cells = column
         return self
 
@@ -53,7 +53,7 @@ class Row:
 
     def strip(self, width: int) -> Strip:
         """The finished line, cut or padded to ``width`` cells."""
-        return Strip(self._segments, self.cells).adjust_cell_length(max(0, width), self._look.text)
+        return Strip(self._segments, self.cells).adjust_cell_length(max(0, width), self.look.text)
 
 
 def fit(look: Look, text: str, width: int, *, right: bool = False) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from engine.snapshot import Process
 from tui.widgets.filter_values import FilterError, Pattern, number
+from tui.widgets.process_columns import io_rate
 
 Predicate = Callable[[Process], bool]
 
@@ -28,12 +29,6 @@ class _Field:
     kind: str
     """``text``, ``begin`` (equal to its beginning), ``letters``, or a kind of number: see ``filter_values.number``."""
     get: Callable[[Process], Any]
-
-
-def _io(process: Process) -> float | None:
-    if process.read_bytes_s is None and process.write_bytes_s is None:
-        return None
-    return (process.read_bytes_s or 0.0) + (process.write_bytes_s or 0.0)
 
 
 FIELDS: dict[str, _Field] = {
@@ -52,7 +47,7 @@ FIELDS: dict[str, _Field] = {
     "time": _Field("seconds", attrgetter("cpu_seconds")),
     "threads": _Field("count", attrgetter("threads")),
     "nice": _Field("count", attrgetter("nice")),
-    "io": _Field("size", _io),
+    "io": _Field("size", io_rate),
     "read": _Field("size", attrgetter("read_bytes_s")),
     "write": _Field("size", attrgetter("write_bytes_s")),
     "gpu": _Field("percent", attrgetter("gpu_percent")),
@@ -87,10 +82,14 @@ class Filter:
     holds: Predicate
     patterns: tuple[Pattern, ...] = field(default=())
 
-    def select(self, processes: Iterable[Process]) -> list[Process]:
-        """Those that match, in the order given; :class:`FilterError` where a pattern takes too long."""
+    def begin(self) -> None:
+        """A new pass over the processes begins: patterns may take their time again."""
         for pattern in self.patterns:
             pattern.begin()
+
+    def select(self, processes: Iterable[Process]) -> list[Process]:
+        """Those that match, in the order given; :class:`FilterError` where a pattern takes too long."""
+        self.begin()
         return list(filter(self.holds, processes))
 
 

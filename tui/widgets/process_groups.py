@@ -22,7 +22,7 @@ def members_by_program(processes: Iterable[Process]) -> dict[str, list[Process]]
     """The processes of each program, in the order given."""
     found: dict[str, list[Process]] = {}
     for process in processes:
-        name = f"[{process.name.partition('/')[0]}]" if process.kernel else process.name
+        name = program(process)
         if name in found:
             found[name].append(process)
         else:

@@ -1,110 +1,147 @@
-"""Which processes are shown, in which order, and in which columns. Knows no widget."""
+"""One row of the process table, drawn. Knows no widget."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
+from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 
 from engine import units
 from engine.snapshot import Process
 from tui.look import Look
-from tui.widgets.paint import Row
+from tui.widgets.paint import Row, fit
+from tui.widgets.process_columns import Column, io_rate
 
 
-@dataclass(frozen=True)
-class Column:
-    """One column: what it shows, how wide, and by what it sorts."""
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a row shows beside its process."""
 
-    key: str
-    title: str
-    width: int
-    sort: Callable[[Process], float | str]
-    descending: bool = False
-    """The larger value first when this column is chosen."""
-    right: bool = True
-    from_width: int = 0
-    """Shown only in tables at least this wide."""
+    prefix: str = ""
+    """The lines of the tree."""
+    tagged: bool = False
+    context: bool = False
+    """It is there only for its descendants."""
+    count: int = 0
+    """How many processes it stands for."""
 
 
-COLUMNS: tuple[Column, ...] = (
-    Column("pid", "PID", 7, lambda process: process.pid),
-    Column("user", "USER", 9, lambda process: process.user, right=False, from_width=56),
-    Column("cpu", "CPU%", 6, lambda process: process.cpu_percent, descending=True),
-    Column("mem", "MEM%", 5, lambda process: process.rss_bytes, descending=True, from_width=72),
-    Column("res", "RES", 6, lambda process: process.rss_bytes, descending=True),
-    Column("io", "IO/s", 6, lambda process: _io(process) or 0.0, descending=True, from_width=88),
-    Column("threads", "THR", 4, lambda process: process.threads, descending=True, from_width=110),
-    Column("nice", "NI", 3, lambda process: process.nice, from_width=110),
-    Column("time", "TIME+", 9, lambda process: process.cpu_seconds, descending=True, from_width=96),
-    Column("state", "S", 1, lambda process: process.state, right=False),
-    Column("command", "COMMAND", 0, lambda process: process.command.lower(), right=False),
-)
-_BY_KEY = {column.key: column for column in COLUMNS}
+PLAIN = Mark()
 
 
-def visible_columns(width: int) -> tuple[Column, ...]:
-    """The columns that a table of this width has room for; MEM% gives way to RES first."""
-    return tuple(column for column in COLUMNS if width >= column.from_width)
-
-
-def order(processes: Iterable[Process], key: str, *, reverse: bool = False) -> list[Process]:
-    """Sorted by a column, ties by pid; ``reverse`` turns the column's own direction round."""
-    column = _BY_KEY[key]
-    by_pid = sorted(processes, key=lambda process: process.pid)
-    return sorted(by_pid, key=column.sort, reverse=column.descending != reverse)
-
-
-def matches(process: Process, needle: str) -> bool:
-    """Every word of the filter occurs in the pid, name, user or command, in any case."""
-    words = needle.lower().split()
-    if not words:
-        return True
-    hay = f"{process.pid} {process.name} {process.user} {process.command}".lower()
-    return all(word in hay for word in words)
-
-
-def process_row(look: Look, process: Process, columns: tuple[Column, ...], width: int, memory_total: int) -> Row:
-    """One line of the table; the command takes what is left."""
+def process_row(
+    look: Look,
+    process: Process,
+    columns: tuple[Column, ...],
+    width: int,
+    memory_total: int,
+    mark: Mark = PLAIN,
+    sideways: int = 0,
+) -> Row:
+    """One line of the table; the command takes what is left, without its first ``sideways`` characters."""
     row = Row(look)
+    fixed = sum([column.width + 1 for column in columns if column.width])
+    over = look.warn if mark.tagged else look.dim if mark.context else None
     for column in columns:
-        room = column.width or max(0, width - row.cells)
-        text, style = _cell(look, process, column.key, memory_total)
-        row.cell(text, room, style, right=column.right)
-        if column.width:
-            row.add(" ")
+        if not column.width:
+            last = column is columns[-1]
+            _command(row, process, max(0, width - fixed - (not last)), mark, over, sideways)
+            row.add("" if last else " ")
+            continue
+        end = look.glyphs.tag if mark.tagged and column is columns[0] else " "
+        text, style = _cell(look, process, column.key, memory_total, mark)
+        row.add(fit(look, look.plain(text), column.width, right=column.right) + end, over or style)
     return row
 
 
-def _cell(look: Look, process: Process, key: str, memory_total: int) -> tuple[str, Style]:
-    share = 100 * process.rss_bytes / memory_total if memory_total else 0.0
+def _cell(look: Look, process: Process, key: str, memory_total: int, mark: Mark) -> tuple[str, Style]:
     match key:
         case "pid":
-            return str(process.pid), look.label
+            return (f"{mark.count}x", look.strong) if mark.count > 1 else (str(process.pid), look.label)
         case "user":
             return process.user, look.dim if process.user == "root" else look.accent
         case "cpu":
             style = look.heat(process.cpu_percent) if process.cpu_percent >= 0.05 else look.dim
             return f"{process.cpu_percent:.1f}", style
-        case "mem":
+        case "mem" | "res":
+            share = 100 * process.rss_bytes / memory_total if memory_total else 0.0
+            if key == "res":
+                return units.compact(process.rss_bytes), look.text if share >= 1 else look.dim
             return f"{share:.1f}", look.heat(share) if share >= 1 else look.dim
-        case "res":
-            return units.compact(process.rss_bytes), look.text if share >= 1 else look.dim
-        case "io":
-            io = _io(process)
-            return ("" if not io else units.compact(io)), look.text
-        case "threads":
-            return str(process.threads), look.dim
+        case "gpu":
+            busy = process.gpu_percent
+            return (f"{busy:.0f}", look.heat(busy)) if busy else ("", look.dim)
         case "nice":
             return str(process.nice), look.warn if process.nice < 0 else look.dim
-        case "time":
-            return clock(process.cpu_seconds), look.dim
         case "state":
-            busy = {"R": look.good, "D": look.bad, "Z": look.bad, "T": look.warn}
-            return process.state, busy.get(process.state, look.dim)
+            striking = {"R": look.good, "D": look.bad, "Z": look.bad, "T": look.warn}
+            return process.state, striking.get(process.state, look.dim)
+        case "io" | "read" | "write" | "gpumem":
+            amount = _AMOUNTS[key](process)
+            return units.compact(amount) if amount else "", look.text
         case _:
-            return (f"[{process.name}]", look.dim) if process.kernel else (process.command, look.text)
+            return _PLAIN_CELLS[key](process), look.dim
+
+
+_AMOUNTS: dict[str, Callable[[Process], float | None]] = {
+    "io": io_rate,
+    "read": attrgetter("read_bytes_s"),
+    "write": attrgetter("write_bytes_s"),
+    "gpumem": attrgetter("gpu_memory_bytes"),
+}
+_PLAIN_CELLS: dict[str, Callable[[Process], str]] = {
+    "threads": lambda process: str(process.threads),
+    "time": lambda process: clock(process.cpu_seconds),
+    "container": attrgetter("container"),
+    "unit": attrgetter("unit"),
+}
+
+
+def _command(row: Row, process: Process, room: int, mark: Mark, over: Style | None, sideways: int) -> None:
+    look = row.look
+    pieces = [(mark.prefix, look.frame)] if mark.prefix else []
+    for text, style in _command_pieces(look, process):
+        if sideways >= len(text):
+            sideways -= len(text)
+            continue
+        # Characters may be of no width: several for each cell are looked at, not thousands.
+        pieces.append((look.plain(text[sideways : sideways + 4 * room]), over or style))
+        sideways = 0
+    end = row.cells + room
+    for text, style in _cut(look, pieces, room):
+        row.add(text, style)
+    row.skip_to(end)
+
+
+def _command_pieces(look: Look, process: Process) -> Sequence[tuple[str, Style]]:
+    """A command line with the name of its program standing out from its folder and its arguments."""
+    if process.kernel:
+        return ((f"[{process.name}]", look.dim),)
+    path, space, rest = process.command.partition(" ")
+    folder, slash, base = path.rpartition("/")
+    if not base or not slash:  # arguments and names may hold slashes too: only a path is taken apart
+        return ((path, look.strong), (space + rest, look.text)) if rest else ((path, look.text),)
+    return ((folder + slash, look.dim), (base, look.strong), (space + rest, look.text))
+
+
+def _cut(look: Look, pieces: list[tuple[str, Style]], room: int) -> list[tuple[str, Style]]:
+    """Pieces in at most ``room`` cells, with an ellipsis where something is cut off."""
+    kept: list[tuple[str, Style]] = []
+    left = room
+    for index, (text, style) in enumerate(pieces):
+        cells = len(text) if text.isascii() else cell_len(text)
+        after = index + 1 < len(pieces)
+        if cells < left or (cells == left and not after):
+            kept.append((text, style))
+            left -= cells
+        else:
+            if left > 0:
+                kept.append((set_cell_size(text, left - 1) + look.glyphs.ellipsis, style))
+            break
+    return kept
 
 
 def clock(seconds: float) -> str:
@@ -112,9 +149,3 @@ def clock(seconds: float) -> str:
     if seconds >= 36000:
         return f"{seconds // 3600:.0f}h{seconds % 3600 // 60:02.0f}m"
     return f"{seconds // 60:.0f}:{seconds % 60:05.2f}"
-
-
-def _io(process: Process) -> float | None:
-    if process.read_bytes_s is None or process.write_bytes_s is None:
-        return None
-    return process.read_bytes_s + process.write_bytes_s

@@ -26,7 +26,7 @@ class Twig:
     def __init__(self, above: Twig | None, *, last: bool, hidden: int = 0, parent: bool = False) -> None:
         self.above = above
         """The twig of its parent; ``None`` for a root."""
-        self.depth = 0 if above is None else above.depth + 1
+        self.depth: int = 0 if above is None else above.depth + 1
         self.last = last
         """No sibling stands below."""
         self.hidden = hidden

@@ -1,8 +1,8 @@
-"""The process table: sorted, filtered, with a cursor that can follow its process."""
+"""The process table: draws what its listing holds, and takes what is typed and clicked on it."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
 
 from rich.segment import Segment
 from textual import events
@@ -11,16 +11,23 @@ from textual.strip import Strip
 
 from engine.snapshot import Process, Snapshot
 from tui.look import Look
-from tui.widgets.paint import Row, frame
+from tui.widgets.filter_values import FilterError
+from tui.widgets.paint import Row, fit, frame
 from tui.widgets.panel import Panel
-from tui.widgets.process_rows import COLUMNS, Column, matches, order, process_row, visible_columns
+from tui.widgets.process_columns import BY_KEY, Column, visible_columns
+from tui.widgets.process_entry import PROMPTS, Entry, Kind
+from tui.widgets.process_filter import Filter, parse_filter
+from tui.widgets.process_listing import Listing
+from tui.widgets.process_rows import Mark, process_row
+
+_SIDEWAYS = 8
+"""Characters by which the commands move."""
 
 
 class ProcessTable(Panel):
     """Draws just the rows that are seen. A row whose process did nothing is not even drawn again."""
 
     can_focus = True
-    SORTABLE: ClassVar[tuple[str, ...]] = tuple(column.key for column in COLUMNS)
 
     class Moved(Message):
         """The cursor is on another process."""
@@ -31,113 +38,160 @@ class ProcessTable(Panel):
 
     def __init__(self, look: Look, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
         super().__init__(look, id=id)
+        self.listing = Listing()
+        self.entry: Entry | None = None
+        """What is being typed."""
         self._snapshot: Snapshot | None = None
-        self._rows: list[Process] = []
-        self._cursor = 0
         self._offset = 0
-        self._followed: tuple[int, float] | None = None
-        self._cache: dict[int, tuple[Process, int, Strip]] = {}
-        self.sort_key = "cpu"
-        self.reversed = False
-        self.filter_text = ""
-        self.filtering = False
+        self._sideways = 0
+        self._columns: tuple[str, ...] = ()
+        self._search: Filter | None = None
+        self._told = ""
+        self._drawn_as: tuple[object, ...] = ()
+        self._cache: dict[int, tuple[Process, Mark, Strip]] = {}
 
     # -- what is shown
 
     def show(self, snapshot: Snapshot) -> None:
         """Show a new sample; the cursor keeps its row, or its process while it follows one."""
         self._snapshot = snapshot
-        self._arrange()
+        self.listing.show(snapshot)
+        self.renew()
+
+    def renew(self, *, moved: bool = False) -> None:
+        """Draw what the listing holds now, with the cursor in sight; ``moved`` tells of it."""
+        seen, listing = self._seen_rows, self.listing
+        self._offset = min(max(self._offset, listing.cursor - seen + 1), listing.cursor)
+        self._offset = max(0, min(self._offset, len(listing.rows) - seen))
+        self.redraw()
+        if moved:
+            self.post_message(self.Moved(self.selected))
 
     @property
     def selected(self) -> Process | None:
         """The process under the cursor."""
-        return self._rows[self._cursor] if self._rows else None
-
-    def jump(self, pid: int) -> bool:
-        """Put the cursor on a process, dropping a filter that hides it; false if it is gone."""
-        if self._snapshot is None or all(process.pid != pid for process in self._snapshot.processes):
-            return False
-        if all(process.pid != pid for process in self._rows):
-            self.filter_text = ""
-            self._arrange()
-        self._move_to(next(at for at, process in enumerate(self._rows) if process.pid == pid))
-        self.follow()
-        return True
+        return self.listing.selected
 
     @property
-    def following(self) -> int | None:
-        """The pid that the cursor follows."""
-        return self._followed[0] if self._followed else None
+    def targets(self) -> tuple[Process, ...]:
+        """What is to be acted upon: the tagged processes, else what is under the cursor."""
+        return self.listing.targets
 
-    def follow(self) -> None:
-        """Keep the cursor on its process, wherever the order takes it, until it is moved."""
-        process = self.selected
-        self._followed = (process.pid, process.started) if process else None
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Keys of the columns that were chosen, in their order; empty leaves it to the width."""
+        return self._columns
+
+    @columns.setter
+    def columns(self, keys: Sequence[str]) -> None:
+        self._columns = tuple(dict.fromkeys(key for key in keys if key in BY_KEY))
         self.redraw()
 
-    def let_go(self) -> None:
-        """Keep the cursor on its row again."""
-        self._followed = None
-        self.redraw()
+    @property
+    def shown_columns(self) -> tuple[Column, ...]:
+        """The columns that there is room for now."""
+        return visible_columns(self._inner_width, self._columns, self.listing.told)
 
-    def sort_by(self, key: str) -> None:
-        """Sort by a column; by the same once more turns it round."""
-        self.reversed = not self.reversed if key == self.sort_key else False
-        self.sort_key = key
-        self._arrange()
-
-    def sort_next(self, step: int = 1) -> None:
-        """Sort by the next column that is shown."""
-        keys = [column.key for column in visible_columns(self._inner_width)]
-        at = keys.index(self.sort_key) if self.sort_key in keys else 0
-        self.sort_key, self.reversed = keys[(at + step) % len(keys)], False
-        self._arrange()
-
-    def set_filter(self, text: str) -> None:
-        """Show just the processes that match."""
-        self.filter_text = text
-        self._cursor, self._followed = 0, None
-        self._arrange()
-
-    def _arrange(self) -> None:
-        if self._snapshot is None:
-            return
-        processes: tuple[Process, ...] | list[Process] = self._snapshot.processes
-        if self.filter_text.strip():
-            processes = [process for process in processes if matches(process, self.filter_text)]
-        self._rows = order(processes, self.sort_key, reverse=self.reversed)
-        if self._followed is not None:
-            for at, process in enumerate(self._rows):
-                if (process.pid, process.started) == self._followed:
-                    self._cursor = at
-                    break
-            else:
-                self._followed = None
-        self._cursor = min(self._cursor, max(0, len(self._rows) - 1))
-        self._scroll_to_cursor()
-        self.redraw()
-
-    # -- moving
+    def jump(self, pid: int) -> bool:
+        """Put the cursor on a process and follow it, dropping what hides it; false if it is gone."""
+        found = self.listing.jump(pid)
+        self.renew(moved=found)
+        return found
 
     def move(self, step: int) -> None:
         """Move the cursor by some rows."""
-        self._move_to(self._cursor + step)
+        self.listing.move_to(self.listing.cursor + step)
+        self.renew(moved=True)
 
-    def _move_to(self, at: int) -> None:
-        if not self._rows:
-            return
-        self._cursor = min(max(0, at), len(self._rows) - 1)
-        process = self._rows[self._cursor]
-        self._followed = None
-        self._scroll_to_cursor()
+    def move_page(self, pages: int) -> None:
+        """Move the cursor by what is seen."""
+        self.move(pages * max(1, self._seen_rows - 1))
+
+    def sideways(self, step: int) -> None:
+        """Fold or unfold in the tree, as file managers do; elsewhere move the commands."""
+        listing = self.listing
+        if listing.mode != "tree":
+            self._sideways = max(0, self._sideways + step * _SIDEWAYS)
+        elif step < 0:
+            if not listing.fold(True):
+                listing.to_parent()
+        elif not listing.fold(False):
+            listing.move_to(listing.cursor + 1)
+        self.renew()
+
+    # -- typing
+
+    def type(self, kind: Kind) -> None:
+        """Begin to type a filter (on with the one there is), something to search for, or a pid."""
+        self.entry = Entry(kind, self.listing.filter_text if kind == "filter" else "")
+        self._told = ""
         self.redraw()
-        self.post_message(self.Moved(process))
 
-    def _scroll_to_cursor(self) -> None:
-        seen = self._seen_rows
-        self._offset = min(max(self._offset, self._cursor - seen + 1), self._cursor)
-        self._offset = max(0, min(self._offset, len(self._rows) - seen))
+    def set_filter(self, text: str) -> None:
+        """Show just the processes that match."""
+        self.listing.set_filter(text)
+        if self.entry is not None and self.entry.kind == "filter":
+            self.entry.text = text
+        self.renew()
+
+    def find_next(self, step: int = 1, *, here: bool = False) -> None:
+        """Go to the next match of what was searched for; with nothing searched for, ask."""
+        if self._search is None or not self._search.text.strip():
+            if self.entry is None:
+                self.type("search")
+            return
+        try:
+            self._told = "" if self.listing.seek(self._search, step, here=here) else "not found"
+        except FilterError as error:
+            self._told = str(error)
+        self.renew(moved=True)
+
+    def _typed(self, entry: Entry) -> None:
+        """Something was typed: it takes effect at once."""
+        self._told = ""
+        if entry.kind == "filter":
+            self.set_filter(entry.text)
+        elif entry.kind == "search":
+            try:
+                self._search = parse_filter(entry.text, self._memory_total)
+            except FilterError as error:
+                self._told = str(error)
+            else:
+                self.find_next(here=True)
+        elif entry.text and not self.jump(int(entry.text)):
+            self._told = "no such process"
+        self.redraw()
+
+    def on_key(self, event: events.Key) -> None:
+        """While something is being typed every printable key belongs to it."""
+        entry = self.entry
+        if entry is None:
+            return
+        match event.key:
+            case "escape":
+                self.entry = None
+                if entry.kind == "filter":
+                    self.set_filter("")
+            case "f3" | "ctrl+f" if entry.kind == "search":
+                self.find_next()
+            case "enter" | "up" | "down" | "tab":
+                self.entry = None
+            case _ if entry.edit(event):
+                self._typed(entry)
+            case _:
+                return
+        self.redraw()
+        event.stop()
+        event.prevent_default()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Text pasted while something is being typed belongs to it."""
+        if self.entry is not None and event.text:
+            self.entry.add(event.text)
+            self._typed(self.entry)
+            event.stop()
+
+    # -- drawing
 
     @property
     def _boxed(self) -> bool:
@@ -151,116 +205,152 @@ class ProcessTable(Panel):
     def _seen_rows(self) -> int:
         return max(1, self.size.height - 1 - 2 * self._boxed)
 
-    # -- drawing
-
-    def draw(self, width: int, height: int) -> list[Strip]:
-        """Title, column heads, rows."""
-        boxed = self._boxed
-        inner = width - 2 * boxed
-        columns = visible_columns(inner)
-        head = self._head(columns, inner)
-        if not boxed:
-            rows = [self._strip(at, columns, inner) for at in self._shown()]
-            blank = Strip.blank(width, self.look.text)
-            return ([head.strip(inner), *rows] + [blank] * height)[:height]
-        right = Row(self.look).add(f"by {self.sort_key}{' reversed' if self.reversed else ''}", self.look.dim)
-        strips = frame(self.look, (width, height), self._title(), [head], right=right, focused=self.has_focus)
-        side = Segment(self.look.glyphs.vertical, self.look.frame_focus if self.has_focus else self.look.frame)
-        for line, at in enumerate(self._shown(), 2):
-            if line < height - 1:
-                strips[line] = Strip([side, *self._strip(at, columns, inner), side], width)
-        return strips
-
-    def _shown(self) -> range:
-        return range(self._offset, min(len(self._rows), self._offset + self._seen_rows))
-
-    def _title(self) -> str:
-        total = len(self._snapshot.processes) if self._snapshot else 0
-        if self.filtering or self.filter_text:
-            return f"processes {len(self._rows)} of {total}  /{self.filter_text}{'_' if self.filtering else ''}"
-        return f"processes {total}" + (f"  following {self.following}" if self._followed else "")
-
-    def _head(self, columns: tuple[Column, ...], width: int) -> Row:
-        look, row = self.look, Row(self.look)
-        if not self._boxed and (self.filtering or self.filter_text):
-            return row.add(f" /{self.filter_text}{'_' if self.filtering else ''}", look.accent)
-        for column in columns:
-            style = look.accent if column.key == self.sort_key else look.head
-            row.cell(column.title, column.width or max(0, width - row.cells), style, right=column.right)
-            if column.width:
-                row.add(" ")
-        return row
-
-    def _strip(self, at: int, columns: tuple[Column, ...], width: int) -> Strip:
-        process = self._rows[at]
-        if at == self._cursor:
-            plain = process_row(self.look, process, columns, width, self._memory_total).strip(width)
-            return Strip([Segment(plain.text, self.look.cursor)], width)
-        cached = self._cache.get(process.pid)
-        if cached is not None and cached[0] is process and cached[1] == width:
-            return cached[2]
-        strip = process_row(self.look, process, columns, width, self._memory_total).strip(width)
-        if len(self._cache) > 4 * self._seen_rows + 64:
-            self._cache.clear()
-        self._cache[process.pid] = (process, width, strip)
-        return strip
-
     @property
     def _memory_total(self) -> int:
         return self._snapshot.memory.total_bytes if self._snapshot else 0
 
-    # -- keys and mouse
+    def draw(self, width: int, height: int) -> list[Strip]:
+        """Title, column heads, rows."""
+        boxed, look = self._boxed, self.look
+        inner = width - 2 * boxed
+        columns = self.shown_columns
+        drawn_as = (columns, width, self.has_focus, boxed, self._sideways, self._memory_total, self.listing.mode)
+        if drawn_as != self._drawn_as:
+            self._cache.clear()
+            self._drawn_as = drawn_as
+        edge = Segment(look.glyphs.vertical, look.frame_focus if self.has_focus else look.frame)
+        side = [edge] if boxed else []
+        rows = [self._strip(at, columns, inner, side) for at in self._shown()]
+        head = self._head(columns, inner)
+        if not boxed:
+            return ([head.strip(inner), *rows] + [Strip.blank(width, look.text)] * height)[:height]
+        right = Row(look).add(self.problem or self._order(), look.bad if self.problem else look.dim)
+        title = fit(look, self._title(), max(0, width - right.cells - 12)).rstrip()
+        top, first, bottom = frame(look, (width, 3), title, [head], right=right, focused=self.has_focus)
+        blank = Strip([*side, *Strip.blank(inner, look.text), *side], width)
+        return [*([top, first, *rows] + [blank] * height)[: height - 1], bottom]
+
+    def _shown(self) -> range:
+        return range(self._offset, min(len(self.listing.rows), self._offset + self._seen_rows))
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with what was typed, in a few words."""
+        return self._told or self.listing.problem
+
+    def _typing(self) -> str:
+        entry, text = self.entry, self.listing.filter_text
+        if entry is not None:
+            return f"{PROMPTS[entry.kind]}{entry.text}_"
+        return f"/{text}" if text else ""
+
+    def _title(self) -> str:
+        listing = self.listing
+        matched = sum(map(len, listing.members.values())) if listing.members else len(listing.rows)
+        title = f"processes {listing.total}"
+        if listing.filter_text:
+            title = f"processes {matched - len(listing.context)} of {listing.total}"
+        return "  ".join([title, *self._state(), self._typing()]).rstrip()
+
+    def _state(self) -> list[str]:
+        listing = self.listing
+        said = []
+        if listing.tags:
+            said.append(f"{listing.tags} tagged")
+        if listing.following is not None:
+            said.append(f"following {listing.following}")
+        return said
+
+    def _order(self) -> str:
+        key, turned = self.listing.sort
+        mode = {"flat": "", "tree": "tree ", "programs": "programs "}[self.listing.mode]
+        hidden = ", no kernel threads" if self.listing.kernel_hidden else ""
+        return f"{mode}by {key}{' reversed' if turned else ''}{hidden}"
+
+    def _head(self, columns: tuple[Column, ...], width: int) -> Row:
+        look, row = self.look, Row(self.look)
+        typing = self._typing()
+        if not self._boxed and (typing or self.problem):
+            return row.add(f" {typing}", look.accent).add(f"  {self.problem}", look.bad)
+        fixed = sum(column.width + 1 for column in columns if column.width)
+        for column in columns:
+            style = look.accent if column.key == self.listing.sort[0] else look.head
+            title = self._head_of(column)
+            room = column.width or max(0, width - fixed - (column is not columns[-1]))
+            row.cell(title, room, style, right=column.right)
+            if column is not columns[-1] or column.width:
+                row.add(" ")
+        return row
+
+    def _head_of(self, column: Column) -> str:
+        if column.key == "pid" and self.listing.mode == "programs":
+            return "COUNT"
+        if column.width or self._boxed:
+            return column.title
+        mode = "" if self.listing.mode == "flat" else self.listing.mode
+        return "  ".join([column.title, *filter(None, [mode, *self._state()])])
+
+    def _strip(self, at: int, columns: tuple[Column, ...], width: int, side: list[Segment]) -> Strip:
+        listing, look = self.listing, self.look
+        process, twig = listing.rows[at], listing.twig(at)
+        mark = Mark(
+            twig.prefix(look) if twig else "",
+            listing.tagged(process),
+            process.pid in listing.context,
+            listing.count_of(process),
+        )
+        chosen = at == listing.cursor
+        cached = self._cache.get(process.pid)
+        if cached is not None and not chosen and cached[0] == process and cached[1] == mark:
+            return cached[2]
+        row = process_row(look, process, columns, width, self._memory_total, mark, self._sideways).strip(width)
+        if chosen:
+            return Strip([*side, Segment(row.text, look.cursor), *side], width + 2 * len(side))
+        strip = Strip([*side, *row, *side], width + 2 * len(side))
+        if len(self._cache) > 4 * self._seen_rows + 64:
+            self._cache.clear()
+        self._cache[process.pid] = (process, mark, strip)
+        return strip
+
+    # -- focus, size and mouse
+
+    def on_blur(self) -> None:
+        """Typing ends when the keys go elsewhere; not when it is the terminal that loses them for a while."""
+        if self.app.app_focus:
+            self.entry = None
 
     def on_resize(self) -> None:
         """Keep the cursor in sight."""
-        self._scroll_to_cursor()
-        self.redraw()
-
-    def on_key(self, event: events.Key) -> None:
-        """While a filter is being typed every printable key belongs to it."""
-        if not self.filtering:
-            return
-        match event.key:
-            case "escape":
-                self.filtering = False
-                self.set_filter("")
-            case "enter" | "up" | "down" | "tab":
-                self.filtering = False
-                self.redraw()
-            case "backspace":
-                self.set_filter(self.filter_text[:-1])
-            case "ctrl+u":
-                self.set_filter("")
-            case _ if event.is_printable and event.character:
-                self.set_filter(self.filter_text + event.character)
-            case _:
-                return
-        event.stop()
-        event.prevent_default()
-
-    def on_paste(self, event: events.Paste) -> None:
-        """Text pasted while a filter is being typed belongs to it."""
-        if self.filtering and event.text:
-            self.set_filter(self.filter_text + event.text.splitlines()[0])
-            event.stop()
+        self.renew()
 
     def on_click(self, event: events.Click) -> None:
-        """A click on a head sorts, on a row puts the cursor there."""
+        """A click on a head sorts, on a row puts the cursor there, on the sign of a subtree folds it."""
         top = 1 + self._boxed
+        x = event.x - self._boxed
         if event.y == top - 1:
-            key = self._column_at(event.x - self._boxed)
-            if key:
-                self.sort_by(key)
+            self._sort_at(x)
         elif 0 <= event.y - top < len(self._shown()):
-            self._move_to(self._offset + event.y - top)
+            self.listing.move_to(self._offset + event.y - top)
+            twig = self.listing.twig(self.listing.cursor)
+            column, start = self._column_at(x)
+            if twig is not None and column.key == "command" and x - start < len(twig.prefix(self.look)):
+                self.listing.fold()
+            self.renew(moved=True)
 
-    def _column_at(self, x: int) -> str | None:
-        at = 0
-        for column in visible_columns(self._inner_width):
-            at += column.width + 1
-            if x < at or not column.width:
-                return column.key
-        return None
+    def _sort_at(self, x: int) -> None:
+        self.listing.sort_by(self._column_at(x)[0].key)
+        self.renew()
+
+    def _column_at(self, x: int) -> tuple[Column, int]:
+        """The column at ``x``, and where it begins."""
+        columns, start = self.shown_columns, 0
+        fixed = sum(column.width + 1 for column in columns if column.width)
+        for column in columns:
+            end = start + (column.width or max(0, self._inner_width - fixed - 1)) + 1
+            if x < end:
+                break
+            start = end
+        return column, min(start, x)
 
     def on_mouse_scroll_down(self) -> None:
         """The wheel moves the cursor."""
