@@ -34,8 +34,9 @@ for name in names:
 
 
 def test_the_command_line_imports_nothing_heavy() -> None:
-    heavy = {"textual", "rich", "llama_cpp", "psutil", "httpx", "asyncio", "jinja2", "numpy"}
-    assert loaded_after("import tui.cli") & heavy == set()
+    heavy = {"textual", "rich", "llama_cpp", "psutil", "httpx", "asyncio", "jinja2", "numpy", "pydantic"}
+    script = "import tui.cli; tui.cli.main(['--no-color', '--frobnicate', 'analyze', '--short', '--model', 'x'])"
+    assert loaded_after(f"try:\n    {script}\nexcept SystemExit as ended:\n    assert ended.code == 2") & heavy == set()
 
 
 def test_a_headless_command_imports_no_screen() -> None:

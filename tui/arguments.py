@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from engine.text import inert
 
 Job = Callable[[], int]
 """What a command line asks for, ready to be done; returns the exit code."""
+
+_NAMED = "telltop.named"
 
 
 class Given:
@@ -79,33 +81,57 @@ class Command(TyperCommand):
     """A command that collects what is wrong with its arguments in place of failing on the first."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Let typer parse what can be parsed."""
+        """Take what can be taken; ``--help`` is typer's."""
         parameters = self.get_params(ctx)
-        options, words = _sift(parameters, args, _problems(ctx))
-        if words and not any(parameter.param_type_name == "argument" for parameter in parameters):
+        values, words = _sift(parameters, args, _problems(ctx))
+        if values.keys() & ctx.help_option_names:
+            return super().parse_args(ctx, ["--help"])
+        taker = next((parameter.name for parameter in parameters if parameter.param_type_name == "argument"), None)
+        if words and taker is None:
             shown = " ".join(inert(word, 80) for word in words)
             _problems(ctx).append(f'{self.name} takes no argument, but was given "{shown}"')
-            words = []
-        return super().parse_args(ctx, [*options, "--", *words])
+        _take(ctx, parameters, values)
+        if taker is not None:
+            ctx.params[taker] = words
+        return []
 
 
 class Group(TyperGroup):
     """Commands of which none need be named, and before or after which options may stand."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Leave the arguments to the command that is named among them, or else parse them here."""
-        parameters = self.get_params(ctx)
+        """Leave the arguments to the command that is named among them, or else take them here."""
+        parameters = super().get_params(ctx)
         _, words = _sift(parameters, args, [], self.commands)
         for word in words:
             if word in self.commands:
+                ctx.meta[_NAMED] = True
                 rest = list(args)
                 rest.remove(word)
-                return super().parse_args(ctx, ["--", word, *rest])
-        problems = _problems(ctx)
-        options, words = _sift(parameters, args, problems)
+                super().parse_args(ctx, ["--", word, *rest])
+                _take(ctx, parameters, {})
+                return list(ctx.args)
+        values, words = _sift(parameters, args, _problems(ctx))
+        if values.keys() & {*ctx.help_option_names, "--version"}:
+            return super().parse_args(ctx, ["--version" if "--version" in values else "--help"])
         if words:
-            problems.append(_not_a_command(words[0], self.commands))
-        return super().parse_args(ctx, options)
+            _problems(ctx).append(_not_a_command(words[0], self.commands))
+        _take(ctx, parameters, values)
+        return []
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """None when a command is named, for which all options are left."""
+        return [] if ctx.meta.get(_NAMED) else super().get_params(ctx)
+
+
+def _take(ctx: Any, parameters: Iterable[Any], values: Mapping[str, str | bool]) -> None:
+    """Hand the values to the command as they are. Typer would have pydantic convert each of them, text to text: to
+    import that takes longer than everything else up to the first sample.
+    """
+    for parameter in parameters:
+        if parameter.expose_value:
+            given = (values[name] for name in parameter.opts if name in values)
+            ctx.params[parameter.name] = next(given, parameter.default)
 
 
 def _not_a_command(word: str, commands: Iterable[str]) -> str:
@@ -122,23 +148,23 @@ def _problems(context: Any) -> list[str]:
 
 def _sift(
     parameters: Iterable[Any], args: list[str], problems: list[str], commands: Container[str] = ()
-) -> tuple[list[str], list[str]]:
-    """Part the arguments into options that can be parsed and words; the rest is told in ``problems``.
+) -> tuple[dict[str, str | bool], list[str]]:
+    """Part the arguments into the values of options, true for a switch, and words; the rest is told in ``problems``.
 
     A word behind an unknown option passes for its value, unless a switch was likely meant or it is a command.
     """
     known = {name: parameter for parameter in parameters for name in parameter.opts if name.startswith("-")}
-    options: list[str] = []
+    values: dict[str, str | bool] = {}
     words: list[str] = []
     left = list(args)
     while left:
         token = left.pop(0)
         if token == "--":
-            return options, words + left
+            return values, words + left
         if not token.startswith("-") or token == "-":
             words.append(token)
             continue
-        name, equals, _ = token.partition("=")
+        name, equals, value = token.partition("=")
         option = known.get(name)
         if option is None:
             problems.append(unknown(name, known))
@@ -147,13 +173,13 @@ def _sift(
             if not (equals or switch) and left and not left[0].startswith("-") and left[0] not in commands:
                 left.pop(0)
         elif option.is_flag:
-            options.append(name)
+            values[name] = True
             if equals:
                 problems.append(f"{name} takes no value")
         elif equals:
-            options.append(token)
+            values[name] = value
         elif left and left[0] not in known:
-            options += [token, left.pop(0)]
+            values[name] = left.pop(0)
         else:
             problems.append(f"{name} needs a value")
-    return options, words
+    return values, words
