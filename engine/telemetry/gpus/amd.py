@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from engine.snapshot import Gpu
 from engine.telemetry.files import listing, read_number, read_text
+from engine.telemetry.gpus.clients import Clients
 from engine.telemetry.reader import Plain
 from engine.telemetry.roots import Roots
 from engine.text import inert
@@ -26,18 +29,24 @@ def cards(roots: Roots) -> tuple[Path, ...]:
 class AmdReader(Plain):
     """Reads each card; one that has been put to sleep is left asleep, for reading its figures would wake it."""
 
-    def __init__(self, devices: tuple[Path, ...]) -> None:
+    def __init__(self, devices: tuple[Path, ...], clients: Clients | None = None) -> None:
         self._devices = devices
+        self._clients = clients
 
     def read(self, now: float) -> tuple[Gpu, ...]:
         """What a card does not tell is ``None``; raises nothing."""
-        return tuple(_gpu(index, device) for index, device in enumerate(self._devices) if device.exists())
+        users = self._clients.read(now) if self._clients is not None else {}
+        return tuple(
+            replace(_gpu(index, device), processes=users.get(device.resolve().name, ()))
+            for index, device in enumerate(self._devices)
+            if device.exists()
+        )
 
 
 def _gpu(index: int, device: Path) -> Gpu:
     name = _text(device / "product_name") or f"AMD GPU {_text(device / 'device')}".rstrip()
     if _text(device / "power" / "runtime_status") == "suspended":
-        return Gpu(index=index, name=inert(name, 96), vendor="amd")
+        return Gpu(index=index, name=inert(name, 96), vendor="amd", asleep=True)
     monitors = listing(str(device / "hwmon"))
     monitor = device / "hwmon" / (monitors[0] if monitors else "none")
     power = _scaled(monitor / "power1_average", 1e-6)
@@ -51,6 +60,9 @@ def _gpu(index: int, device: Path) -> Gpu:
         temperature_c=_scaled(monitor / "temp1_input", 1e-3),
         power_w=power if power is not None else _scaled(monitor / "power1_input", 1e-6),
         power_limit_w=_scaled(monitor / "power1_cap", 1e-6),
+        memory_busy_percent=read_number(str(device / "mem_busy_percent")),
+        clock_mhz=_scaled(monitor / "freq1_input", 1e-6),
+        memory_clock_mhz=_scaled(monitor / "freq2_input", 1e-6),
     )
 
 

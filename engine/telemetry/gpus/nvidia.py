@@ -13,6 +13,15 @@ from engine.text import inert
 T = TypeVar("T")
 
 RETRY_S = 60.0
+_THROTTLES = (
+    (0x0000000000000040, "too hot (hardware)"),
+    (0x0000000000000020, "too hot (driver)"),
+    (0x0000000000000080, "power brake"),
+    (0x0000000000000008, "hardware slowdown"),
+    (0x0000000000000004, "power limit"),
+    (0x0000000000000010, "held to the pace of others"),
+)
+"""Bits of ``nvmlDeviceGetCurrentClocksThrottleReasons``; idleness and clocks that somebody chose are none."""
 _DEVICES = (Path("/dev/nvidiactl"), Path("/usr/lib/wsl/lib/libnvidia-ml.so.1"))  # in a container; in Windows' Linux
 
 
@@ -37,6 +46,8 @@ class NvidiaReader:
         self._nvml: Any = None
         self._handles: list[Any] = []
         self._again = float("-inf")
+        self._seen: dict[int, int] = {}
+        """By GPU: the time of the newest sample of its processes, in the driver's microseconds."""
         self.notes: tuple[str, ...] = ()
 
     def read(self, now: float) -> tuple[Gpu, ...]:
@@ -94,14 +105,50 @@ class NvidiaReader:
             temperature_c=None if temperature is None else float(temperature),
             power_w=None if power is None else power / 1000,
             power_limit_w=None if limit is None else limit / 1000,
-            processes=self._processes(handle),
+            processes=self._processes(index, handle),
+            memory_busy_percent=None if busy is None else float(busy.memory),
+            clock_mhz=_number(self._told(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_SM)),
+            clock_max_mhz=_number(self._told(nvml.nvmlDeviceGetMaxClockInfo, handle, nvml.NVML_CLOCK_SM)),
+            memory_clock_mhz=_number(self._told(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_MEM)),
+            throttled=self._throttled(handle),
+            ecc_corrected=self._errors(handle, nvml.NVML_MEMORY_ERROR_TYPE_CORRECTED),
+            ecc_uncorrected=self._errors(handle, nvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED),
+            fan_percent=_number(self._told(nvml.nvmlDeviceGetFanSpeed, handle)),
         )
 
-    def _processes(self, handle: Any) -> tuple[GpuProcess, ...]:
+    def _throttled(self, handle: Any) -> tuple[str, ...]:
+        mask = self._told(self._nvml.nvmlDeviceGetCurrentClocksThrottleReasons, handle) or 0
+        return tuple(words for bit, words in _THROTTLES if mask & bit)
+
+    def _errors(self, handle: Any, kind: int) -> int | None:
+        return self._told(self._nvml.nvmlDeviceGetTotalEccErrors, handle, kind, self._nvml.NVML_VOLATILE_ECC)
+
+    def _busy(self, index: int, handle: Any) -> dict[int, float]:
+        """Share of the SMs by pid, from the newest sample of each since the reading before."""
+        nvml = self._nvml
+        try:
+            samples = nvml.nvmlDeviceGetProcessUtilization(handle, self._seen.get(index, 0))
+        except (nvml.NVMLError_NotFound, nvml.NVMLError_NotSupported, nvml.NVMLError_NoPermission):
+            return {}  # not found: nobody used it meanwhile
+        except nvml.NVMLError_FunctionNotFound:
+            return {}
+        newest: dict[int, Any] = {}
+        for sample in samples:
+            if sample.pid not in newest or sample.timeStamp > newest[sample.pid].timeStamp:
+                newest[sample.pid] = sample
+        self._seen[index] = max((int(s.timeStamp) for s in newest.values()), default=self._seen.get(index, 0))
+        return {pid: float(sample.smUtil) for pid, sample in newest.items() if sample.smUtil <= 100}
+
+    def _processes(self, index: int, handle: Any) -> tuple[GpuProcess, ...]:
         """Those that compute and those that draw; one that does both is told of twice, with the same memory."""
         nvml = self._nvml
         held: dict[int, int | None] = {}
         for ask in (nvml.nvmlDeviceGetComputeRunningProcesses, nvml.nvmlDeviceGetGraphicsRunningProcesses):
             for process in self._told(ask, handle) or ():
                 held[process.pid] = process.usedGpuMemory or held.get(process.pid)
-        return tuple(GpuProcess(pid, memory) for pid, memory in sorted(held.items()))
+        busy = self._busy(index, handle) if held else {}
+        return tuple(GpuProcess(pid, memory, busy.get(pid)) for pid, memory in sorted(held.items()))
+
+
+def _number(value: int | None) -> float | None:
+    return None if value is None else float(value)

@@ -8,7 +8,9 @@ from typing import Any
 
 from engine.snapshot import Gpu
 from engine.telemetry.apart import Apart
-from engine.telemetry.gpus import amd, nvidia
+from engine.telemetry.gpus import amd, intel, nvidia
+from engine.telemetry.gpus.clients import Clients
+from engine.telemetry.reader import Reader
 from engine.telemetry.roots import Roots
 
 _SEARCH_S = 60.0
@@ -49,7 +51,11 @@ class GpuReader:
 
     def _search(self) -> None:
         if "nvidia" not in self._vendors and nvidia.present(self._roots):
-            reader = nvidia.NvidiaReader(self._load)
+            reader: Reader[tuple[Gpu, ...]] = nvidia.NvidiaReader(self._load)
             self._vendors["nvidia"] = Apart("The NVIDIA driver", reader, (), self._clock)
         if "amd" not in self._vendors and (devices := amd.cards(self._roots)):
-            self._vendors["amd"] = Apart("The AMD driver", amd.AmdReader(devices), (), self._clock)
+            reader = amd.AmdReader(devices, Clients(self._roots, frozenset({"amdgpu"})))
+            self._vendors["amd"] = Apart("The AMD driver", reader, (), self._clock)
+        if "intel" not in self._vendors and (devices := intel.cards(self._roots)):
+            reader = intel.IntelReader(devices, Clients(self._roots, frozenset(intel.DRIVERS)))
+            self._vendors["intel"] = Apart("The Intel GPU's driver", reader, (), self._clock)

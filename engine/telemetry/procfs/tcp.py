@@ -44,7 +44,7 @@ class TcpReader(Plain):
 
     def read(self, now: float) -> Tcp | None:
         """``None`` where the kernel tells nothing of TCP. Raises OSError, or ValueError for garbage."""
-        snmp, sockstat = read_bytes(f"{self._net}/snmp"), read_bytes(f"{self._net}/sockstat")
+        snmp, sockstat = self._file("snmp"), self._file("sockstat")
         counters, sockets = headed(snmp, b"Tcp"), paired(sockstat, b"TCP")
         if not counters:
             return None
@@ -76,7 +76,10 @@ class TcpReader(Plain):
         )
 
     def _listen_drops(self) -> int | None:
+        return headed(self._file("netstat"), b"TcpExt").get("ListenDrops")
+
+    def _file(self, name: str) -> bytes:
         try:
-            return headed(read_bytes(f"{self._net}/netstat"), b"TcpExt").get("ListenDrops")
-        except FileNotFoundError:
-            return None
+            return read_bytes(f"{self._net}/{name}")
+        except FileNotFoundError:  # hidden by a sandbox, or a kernel without TCP
+            return b""

@@ -31,7 +31,12 @@ class Nvml(SimpleNamespace):
     NVMLError_NoPermission = pynvml.NVMLError_NoPermission
     NVMLError_FunctionNotFound = pynvml.NVMLError_FunctionNotFound
     NVMLError_NoData = pynvml.NVMLError_NoData
+    NVMLError_NotFound = pynvml.NVMLError_NotFound
     NVML_TEMPERATURE_GPU = pynvml.NVML_TEMPERATURE_GPU
+    NVML_CLOCK_SM, NVML_CLOCK_MEM = pynvml.NVML_CLOCK_SM, pynvml.NVML_CLOCK_MEM
+    NVML_VOLATILE_ECC = pynvml.NVML_VOLATILE_ECC
+    NVML_MEMORY_ERROR_TYPE_CORRECTED = pynvml.NVML_MEMORY_ERROR_TYPE_CORRECTED
+    NVML_MEMORY_ERROR_TYPE_UNCORRECTED = pynvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED
 
     def __init__(self) -> None:
         self.begun = self.ended = 0
@@ -56,9 +61,27 @@ class Nvml(SimpleNamespace):
             nvmlDeviceGetTemperature=self._call(61, 35),
             nvmlDeviceGetPowerUsage=self._call(612_345),
             nvmlDeviceGetEnforcedPowerLimit=self._call(700_000),
+            nvmlDeviceGetClockInfo=lambda handle, kind: self._call(1980 if kind == pynvml.NVML_CLOCK_SM else 2619)(
+                handle
+            ),
+            nvmlDeviceGetMaxClockInfo=self._call(1980),
+            nvmlDeviceGetCurrentClocksThrottleReasons=self._call(
+                pynvml.nvmlClocksThrottleReasonSwPowerCap | pynvml.nvmlClocksThrottleReasonGpuIdle, 0
+            ),
+            nvmlDeviceGetTotalEccErrors=lambda handle, kind, _: self._call(3 - 3 * kind)(handle),
+            nvmlDeviceGetFanSpeed=self._call(None, 40),
+            nvmlDeviceGetProcessUtilization=self._used,
             nvmlDeviceGetComputeRunningProcesses=self._call([trains, hides], []),
             nvmlDeviceGetGraphicsRunningProcesses=self._call([draws], []),
         )
+
+    def _used(self, handle: int, since: int) -> list[SimpleNamespace]:
+        """Samples that are newer than asked, as the driver gives them; without any it says that it found none."""
+        samples = [SimpleNamespace(pid=4121, timeStamp=at, smUtil=share) for at, share in ((100, 50), (200, 93))]
+        newer = [sample for sample in samples if sample.timeStamp > since]
+        if handle == 1 or not newer:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
+        return newer
 
     def _call(self, new: object, old: object = None) -> Callable[..., object]:
         """What the new and the old card answer; the old one has nothing to say to most questions."""
@@ -116,7 +139,14 @@ def test_all_that_nvml_tells(nvml: Nvml) -> None:
             temperature_c=61.0,
             power_w=612.345,
             power_limit_w=700.0,
-            processes=(GpuProcess(77, None), GpuProcess(4121, 79000 * MIB)),
+            processes=(GpuProcess(77, None), GpuProcess(4121, 79000 * MIB, 93.0)),
+            memory_busy_percent=41.0,
+            clock_mhz=1980.0,
+            clock_max_mhz=1980.0,
+            memory_clock_mhz=2619.0,
+            throttled=("power limit",),
+            ecc_corrected=3,
+            ecc_uncorrected=0,
         ),
         Gpu(
             index=1,
@@ -125,10 +155,11 @@ def test_all_that_nvml_tells(nvml: Nvml) -> None:
             memory_used_bytes=0,
             memory_total_bytes=11441 * MIB,
             temperature_c=35.0,
+            fan_percent=40.0,
         ),
     )
     assert not reader.notes
-    reader.read(1.0)
+    assert [process.busy_percent for process in reader.read(1.0)[0].processes] == [None, None]  # no newer sample
     assert nvml.begun == 1
 
 
