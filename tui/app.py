@@ -25,7 +25,6 @@ from tui.driver import TerminalDriver
 from tui.filters import Colourless, Plain
 from tui.look import Look, make_look
 from tui.palette import ProcessProvider
-from tui.palette import ProcessProvider
 from tui.screens.dashboard import DashboardScreen
 
 log = logging.getLogger("telltop")
@@ -44,7 +43,6 @@ class TelltopApp(App[int]):
     ]
     CSS_PATH = "screens/dashboard.tcss"
     ENABLE_COMMAND_PALETTE = True
-    COMMANDS = App.COMMANDS | {ProcessProvider}
     COMMANDS = App.COMMANDS | {ProcessProvider}
 
     def __init__(self, node: Node, config: Config, control: Control | None = None) -> None:
