@@ -190,7 +190,7 @@ def load(
     Raises UsageError with one sentence for each problem of each source, also of values that another source overrides.
     """
     wrong = list(problems)
-    sources = (_from_file(_file(env, file), wrong), _from_environment(env, wrong), _from_flags(flags, wrong))
+    sources = (_from_file(settings_file(env, file), wrong), _from_environment(env, wrong), _from_flags(flags, wrong))
     if wrong:
         raise UsageError(wrong)
     values: dict[str, Any] = {}
@@ -201,7 +201,8 @@ def load(
     return Config(**settled(values, ranks))
 
 
-def _file(env: Mapping[str, str], file: Path | None) -> Path | None:
+def settings_file(env: Mapping[str, str], file: Path | None = None) -> Path | None:
+    """The TOML file that is read: ``file``, else the one that the environment names, else the standard one if any."""
     if file is None and env.get("TELLTOP_CONFIG"):
         file = Path(env["TELLTOP_CONFIG"])
     if file is None:

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from engine.config import Config, closest, load, settings, unknown
+from engine.config import Config, closest, load, settings, settings_file, unknown
 from engine.text import inert
 
 Job = Callable[[], int]
@@ -40,6 +40,11 @@ class Given:
         if not 0 < value <= 1e9:
             self.problems.append(f'{flag} must be a number of seconds above 0, not "{inert(text, 80)}"')
         return value
+
+    @property
+    def file(self) -> Path | None:
+        """The configuration file that is read, ``None`` without any."""
+        return settings_file(os.environ, self._file)
 
     def config(self) -> Config:
         """Load the settings from all sources; raises UsageError with all that is wrong, here and there."""

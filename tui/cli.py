@@ -149,6 +149,20 @@ def watch(
     return _headless(config, job)
 
 
+@app.command(cls=Command)
+@with_settings
+def doctor(given: Given, json: Json = False) -> Job:
+    """Say what can and cannot be seen here and why, with the cure of each. Ends with 0 if telltop can be used."""
+    config, file = given.config(), given.file
+
+    def job() -> int:
+        from tui.headless import doctor as command
+
+        return command.run(config, file, json=json)
+
+    return _headless(config, job)
+
+
 def _headless(config: Config, work: Job) -> Job:
     def job() -> int:
         from tui.terminal import private_streams

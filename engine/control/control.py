@@ -16,6 +16,9 @@ from engine.control.outcome import Outcome, RefusalError, Target
 class System(Protocol):
     """How this system names, guards and changes a process."""
 
+    holds: bool
+    """A signal reaches the very process that was compared."""
+
     def act(self, act: Act, target: Target) -> str:
         """Do it and return what has been done (``got SIGTERM``).
 
@@ -36,6 +39,11 @@ class Control:
     def __init__(self, own: int | None = None, proc: Path = Path("/proc"), system: System | None = None) -> None:
         self._own = os.getpid() if own is None else own
         self._system = system or _this_system(proc)
+
+    @property
+    def safe(self) -> bool:
+        """A process is held while it is compared, so that its pid cannot be another's by the time of a signal."""
+        return self._system.holds
 
     def apply(self, act: Act, targets: Iterable[Target]) -> list[Outcome]:
         """Do ``act`` to each of the targets, in their order; may take a while where there are many threads."""

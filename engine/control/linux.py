@@ -21,6 +21,8 @@ _RECYCLED = "has ended, and its pid belongs to another process now: that one is 
 class Linux:
     """Acts by pidfd where the kernel takes one, and by thread where it does not."""
 
+    holds = True
+
     def __init__(self, proc: Path = Path("/proc")) -> None:
         self._proc = proc
 

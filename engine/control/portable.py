@@ -17,6 +17,8 @@ _TOLERANCE_S = 1.5
 class Portable:
     """Acts by psutil; what this system does not offer is refused."""
 
+    holds = False
+
     def parent(self, pid: int) -> int:
         """See :meth:`System.parent`."""
         import psutil

@@ -1,4 +1,4 @@
-"""Ctrl-Z and ``fg``, a terminal that is not read, and one that goes away: the real program in a real pseudo-terminal."""
+"""Ctrl-Z and ``fg``, a terminal that is not read, one that goes away: the real program in a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def stands_and_moves(terminal: Terminal) -> None:
     terminal.wait_for("COMMAND")
     terminal.wait_for("analysis")
     terminal.wait_for("quit")
-    terminal.wait_for(lambda it: clock(it))
+    terminal.wait_for(clock)
     before = clock(terminal)
     terminal.wait_for(lambda it: clock(it) not in {"", before})
 

@@ -58,7 +58,7 @@ def test_help_names_every_flag_command_and_exit_code(telltop: Telltop) -> None:
     assert (code, err) == (0, "")
     words = set(out.split())
     assert words >= {setting.flag for setting in settings() if setting.flag} | {"--config", "--version", "--no-color"}
-    assert words >= {"snapshot", "analyze", "ask", "watch"}
+    assert words >= {"snapshot", "analyze", "ask", "watch", "doctor"}
     assert words >= {"0", "1", "2", "3", "4", "5", "6", "130", "141"}
 
 
@@ -66,6 +66,7 @@ def test_help_names_every_flag_command_and_exit_code(telltop: Telltop) -> None:
     ("command", "own"),
     [
         ("snapshot", {"--json"}),
+        ("doctor", {"--json"}),
         ("analyze", {"--short", "--json", "--output", "--no-color"}),
         ("ask", {"--json", "QUESTION"}),
         ("watch", {"--json", "--seconds"}),
