@@ -9,6 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from engine.config import Config
+from tests.tui.family import FamilyNode
 from tests.tui.recorded import RecordedNode
 from tui.app import TelltopApp
 
@@ -28,6 +29,10 @@ def _greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def busy(*, ascii_only: bool = False) -> TelltopApp:
     return TelltopApp(RecordedNode(60, model="qwen2.5-0.5b-instruct"), Config(ascii=ascii_only))
+
+
+def family(*, ascii_only: bool = False) -> TelltopApp:
+    return TelltopApp(FamilyNode(), Config(ascii=ascii_only))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -67,3 +72,25 @@ def test_ascii(snap_compare: Callable[..., bool]) -> None:
 
 def test_very_small(snap_compare: Callable[..., bool]) -> None:
     assert snap_compare(busy(), terminal_size=(40, 10))
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_tree(snap_compare: Callable[..., bool], ascii_only: bool) -> None:
+    keys = ["t", "M", "home", "down", "down", "minus", "down", "down", "space"]
+    assert snap_compare(family(ascii_only=ascii_only), terminal_size=(120, 40), press=keys)
+
+
+def test_tree_in_a_small_terminal(snap_compare: Callable[..., bool]) -> None:
+    assert snap_compare(family(), terminal_size=(80, 24), press=["t", "slash", *"user=www-data and cpu>"])
+
+
+def test_programs(snap_compare: Callable[..., bool]) -> None:
+    assert snap_compare(family(), terminal_size=(120, 40), press=["b"])
+
+
+def test_columns(snap_compare: Callable[..., bool]) -> None:
+    assert snap_compare(family(), terminal_size=(120, 40), press=["f2", "down"])
+
+
+def test_every_column(snap_compare: Callable[..., bool]) -> None:
+    assert snap_compare(family(), terminal_size=(200, 50), press=["7"])

@@ -20,7 +20,7 @@ class ColumnsScreen(ModalScreen[tuple[str, ...] | None]):
     The list begins with the columns that are shown, in their order.
     """
 
-    CSS_PATH = "act.tcss"
+    CSS_PATH = "columns.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         ("escape,q,ctrl+c,f10", "dismiss", "Close"),
         ("shift+up,u", "shift(-1)", "Further left"),
