@@ -58,12 +58,13 @@ class Draft:
                 match event:
                     case Started(prompt_tokens=prompt, cached_tokens=cached):
                         self.timings = Timings(prompt_tokens=prompt, cached_tokens=cached)
+                    case Delta(channel="thinking"):
+                        pass  # what a model thinks aloud is no part of what it says of the node
                     case Delta(text=piece):
                         self._add(self._cleaner.feed(piece), say)
                         if self.outcome != "failed":  # it has been ended here
                             return
                     case Finished(reason=reason, timings=timings):
-                        self._add(self._cleaner.rest(), say)
                         self.timings = timings
                         self.outcome = reason
                         if not self.text.strip():

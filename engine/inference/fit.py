@@ -61,7 +61,7 @@ def plan(
     wanted_context: int | None = None,
     *,
     threads: int | None = None,
-    slots: int = 2,
+    slots: int = 4,
     cache_type: CacheType = "f16",
     proc: Path = Path("/proc"),
     cgroup: Path = Path("/sys/fs/cgroup"),

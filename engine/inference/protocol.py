@@ -13,6 +13,8 @@ from engine.report import Source, Timings
 from engine.snapshot import Snapshot
 
 Form = Literal["full", "short", "answer"]
+Voice = Literal["answer", "thinking"]
+"""What a piece of text belongs to: what a reasoning model thinks aloud first is no part of its answer."""
 
 
 class Message(Struct, frozen=True):
@@ -33,7 +35,23 @@ class Sampling(Struct, frozen=True):
     repeat_penalty: float = 1.0
     seed: int | None = None
     max_tokens: int = 512
+    """Of thinking and answer together."""
     stop: tuple[str, ...] = ()
+    """They end the answer and are not in it; while the model thinks they count for nothing."""
+    typical_p: float = 1.0
+    """1 is off."""
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    penalty_window: int = 64
+    """Tokens, of those written, that the three penalties look back on."""
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    """Token and what is added to its logit; minus infinity forbids it."""
+    grammar: str = ""
+    """GBNF whose rule ``root`` the text obeys from its first character to its last, or the request fails."""
+    json_schema: str = ""
+    """JSON Schema, as JSON, for the text: it parses and validates, or the request fails. Not beside ``grammar``."""
+    top_logprobs: int | None = None
+    """Report each token's log-probability, before any sampling, and those of so many of the likeliest; at most 20."""
 
 
 DEFAULT_SAMPLING = Sampling()
@@ -70,12 +88,28 @@ class Started(Struct, frozen=True):
 
     prompt_tokens: int
     cached_tokens: int
+    dropped_turns: int = 0
+    """Messages left out, the oldest first, because the conversation is longer than the context."""
+
+
+class TokenLogprob(Struct, frozen=True):
+    """How likely a token was, as the natural logarithm; before temperature, filters and grammar."""
+
+    id: int
+    text: bytes
+    """Perhaps a part of a character; empty for one that ends the text."""
+    logprob: float
+    top: tuple[TokenLogprob, ...] = ()
+    """The likeliest tokens at its place."""
 
 
 class Delta(Struct, frozen=True):
     """More text. Never cut inside a character, never part of a stop string."""
 
     text: str
+    channel: Voice = "answer"
+    logprobs: tuple[TokenLogprob, ...] = ()
+    """Of the tokens written since the delta before, where they were asked for; what is held back comes with them."""
 
 
 class Finished(Struct, frozen=True):

@@ -118,6 +118,10 @@ class Context:
         """The successor of the token at ``place`` of the batch just evaluated."""
         return int(self._sample(sampler, self._handle, place))
 
+    def logits(self, place: int) -> Any:
+        """Those of the successor of the token at ``place``: a pointer, good until the next evaluation."""
+        return self._api.llama_get_logits_ith(self._handle, place)
+
     def abort(self) -> None:
         """Make the evaluation under way, in another thread, stop at its next step."""
         self._flag[0] = b"\x01"

@@ -18,9 +18,10 @@ from engine.inference.gguf import read_header
 from engine.inference.llama.job import Channel, Job
 from engine.inference.llama.library import library, log
 from engine.inference.llama.model import Aborted, Model
+from engine.inference.llama.prompts import Prompts
 from engine.inference.llama.scheduler import Scheduler
 from engine.inference.llama.warm import warm
-from engine.inference.protocol import Failed, Finished, Generation, Message, Request
+from engine.inference.protocol import Failed, Finished, Generation, Request
 from engine.inference.template import ChatTemplate
 from engine.report import Source
 from engine.text import inert
@@ -28,7 +29,6 @@ from engine.text import inert
 NICE = 10
 """Priority of the model's threads: the node's own work goes first."""
 _PROGRESS_S = 0.1
-_MOST_PROMPT = 64  # bytes a token; the longest tokens are about as long
 
 
 class LlamaEngine:
@@ -42,7 +42,7 @@ class LlamaEngine:
         *,
         context: int | None = None,
         threads: int | None = None,
-        slots: int = 2,
+        slots: int = 4,
         cache_type: CacheType = "f16",
         on_state: Callable[[ModelChanged], None],
     ) -> None:
@@ -104,7 +104,7 @@ class LlamaEngine:
             yield Failed(self._refusal())
             return
         channel = Channel(asyncio.get_running_loop())
-        job = Job(request, channel, self._template.stop)
+        job = Job(request, channel)
         scheduler.submit(job)
         try:
             while True:
@@ -152,7 +152,7 @@ class LlamaEngine:
         model = Model(self._path, self._progressed)
         try:
             template = ChatTemplate(header.chat_template, bos=model.bos_text, eos=model.eos_text)
-            scheduler = Scheduler(model, chosen, lambda job: _prompt(model, template, job, chosen.context))
+            scheduler = Scheduler(model, chosen, Prompts(model, template, chosen.context))
             try:
                 self._serve(scheduler, template)
             finally:
@@ -177,14 +177,6 @@ class LlamaEngine:
             self._shown = now
             self._change(ModelChanged("loading", self.model, f"{share:.0%}", share))
         return not self._closing
-
-
-def _prompt(model: Model, template: ChatTemplate, job: Job, context: int) -> list[int]:
-    messages = [Message(message.role, model.disarm(message.content)) for message in job.request.messages]
-    text = template.render(messages)
-    if len(text) > context * _MOST_PROMPT:
-        raise ModelError(f"The prompt has {len(text)} characters, far more than a context of {context} tokens holds.")
-    return model.prompt(text)
 
 
 def _be_nice() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.inference.llama.library import library, lines, quick
+from engine.inference.thinking import HARMONY_MARKS
 from engine.text import inert
 
 _UNKNOWN = re.compile(r"unknown model architecture: '(.*?)'")
@@ -64,7 +65,7 @@ class Model:
 
     def _open_vocabulary(self) -> None:
         api = self._api
-        self._vocab = api.llama_model_get_vocab(self.handle)
+        self.vocab = self._vocab = api.llama_model_get_vocab(self.handle)
         self._to_piece = quick(api.llama_token_to_piece)
         self._is_end = quick(api.llama_vocab_is_eog)
         self._buffer = ctypes.create_string_buffer(512)
@@ -72,8 +73,18 @@ class Model:
         self.vocabulary = int(api.llama_vocab_n_tokens(self._vocab))
         self.add_bos = bool(api.llama_vocab_get_add_bos(self._vocab))
         self.bos = int(api.llama_vocab_bos(self._vocab))
+        self.eos = int(api.llama_vocab_eos(self._vocab))
         self.rewindable = not (api.llama_model_is_recurrent(self.handle) or api.llama_model_is_hybrid(self.handle))
         """Whether the last tokens of a sequence can be forgotten; a recurrent state cannot go back."""
+        marks = {mark: tokens[0] for mark in HARMONY_MARKS if len(tokens := self.tokenize(mark, special=True)) == 1}
+        self.harmony = {"<|channel|>", "<|message|>"} <= {
+            mark for mark, token in marks.items() if api.llama_vocab_is_control(self._vocab, token)
+        }
+        """Whether it writes in channels, as gpt-oss does."""
+        if self.harmony:
+            self._pieces = {
+                token: mark.encode() for mark, token in marks.items() if not self._is_end(self._vocab, token)
+            }
 
     def free(self) -> None:
         """Give the weights back; contexts must be freed before."""
@@ -94,7 +105,7 @@ class Model:
     @property
     def eos_text(self) -> str:
         """What a template writes for the end of a text."""
-        return self.special(int(self._api.llama_vocab_eos(self._vocab)))
+        return self.special(self.eos)
 
     def prompt(self, text: str) -> list[int]:
         """Tokens of a rendered prompt, its special tokens recognized, begun as the model wants it."""

@@ -5,18 +5,21 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
-from engine.errors import ModelError
+from engine.errors import GenerationError, TelltopError
 from engine.inference.fit import LoadPlan
+from engine.inference.llama.batch import Batch
+from engine.inference.llama.choice import NONE, Candidates
 from engine.inference.llama.context import ABORTED, DONE, FULL, Context
 from engine.inference.llama.job import INTERVAL_S, Job
-from engine.inference.llama.library import library, log
+from engine.inference.llama.library import log
 from engine.inference.llama.model import Model
 from engine.inference.llama.pace import Pace
 from engine.inference.llama.run import Run
-from engine.inference.llama.sampling import sampler
+from engine.inference.llama.sampling import grammar, sampler
 from engine.inference.llama.slots import Slot, Slots
+from engine.inference.protocol import TokenLogprob
 
 MOST_WAITING = 32
 """Requests that may wait for a slot."""
@@ -28,12 +31,14 @@ class Scheduler:
     """Runs in the one thread that owns the model; :meth:`submit`, :meth:`cancel` and :meth:`stop` are for all."""
 
     def __init__(self, model: Model, plan: LoadPlan, prompt: Prompt) -> None:
-        """``prompt`` makes the tokens of a request or raises :class:`ModelError`."""
+        """``prompt`` makes the tokens of a request or raises :class:`TelltopError`."""
         self._model = model
         self._prompt = prompt
         self._context = Context(model, plan)
         self._slots = Slots(self._context, plan.slots, rewindable=model.rewindable)
         self._pace = Pace(self._context.capacity)
+        self._batch = Batch(self._context, self._slots, self._pace)
+        self._candidates: Candidates | None = None
         self._inbox: SimpleQueue[Job | None] = SimpleQueue()
         self._waiting: list[tuple[tuple[int, int], Run | Job]] = []
         self._runs: list[Run] = []
@@ -44,7 +49,6 @@ class Scheduler:
         self._crowded = False
         """A text had to wait for room: none less urgent than those that run is let in before one of them ends."""
         self._stopping = False
-        self._free_chain = library().llama_sampler_free
 
     def submit(self, job: Job) -> None:
         """Take a request in; called in any thread."""
@@ -67,12 +71,14 @@ class Scheduler:
         self._context.abort()
         self._inbox.put(None)
 
-    def run(self) -> None:
-        """Work until stopped; asleep while there is nothing to do."""
+    def run(self, idle_s: float | None = None) -> None:
+        """Work until stopped, or for ``idle_s`` seconds without a request; asleep while there is nothing to do."""
+        inbox = self._inbox
         while not self._stopping:
             idle = not (self._runs or self._waiting)
-            if idle or not self._inbox.empty():  # every request and every cancel comes through it
-                self._receive(block=idle)
+            if idle or not inbox.empty():  # every request and every cancel comes through it
+                if not self._receive(block=idle, timeout=idle_s):
+                    return
                 self._drop_cancelled()
             if self._waiting:
                 self._admit()
@@ -88,12 +94,18 @@ class Scheduler:
         for _, waiting in self._waiting:
             self._discard(waiting).fail(sentence)
         self._waiting.clear()
+        if self._candidates is not None:
+            self._candidates.free()
         self._context.free()
 
-    def _receive(self, *, block: bool) -> None:
+    def _receive(self, *, block: bool, timeout: float | None = None) -> bool:
+        """Take in what has come; false if it was waited for in vain."""
         inbox = self._inbox
         while block or not inbox.empty():  # nobody else takes out of it
-            job = inbox.get()
+            try:
+                job = inbox.get(timeout=timeout)
+            except Empty:
+                return False
             block = False
             if job is None:
                 continue
@@ -101,6 +113,7 @@ class Scheduler:
                 job.fail(f"{MOST_WAITING} requests wait for the model already: ask again later.")
             else:
                 heapq.heappush(self._waiting, (job.turn, job))
+        return True
 
     def _drop_cancelled(self) -> None:
         for run in [run for run in self._runs if run.job.cancelled]:
@@ -109,7 +122,7 @@ class Scheduler:
     def _discard(self, waiting: Run | Job) -> Job:
         if isinstance(waiting, Job):
             return waiting
-        self._free_chain(waiting.chain)
+        waiting.free()
         return waiting.job
 
     def _admit(self) -> None:
@@ -129,34 +142,47 @@ class Scheduler:
         run.slot = self._slots.take(run.tokens)
         if not run.job.written:
             run.job.admitted(len(run.tokens), len(run.slot.tokens))
+        self._batch.join(run, self._runs)
         self._runs.append(run)
         self._all = tuple(each.job for each in self._runs)
 
     def _begin(self, job: Job) -> Run | None:
+        sampling = job.request.sampling
         try:
             tokens = self._prompt(job)
-        except ModelError as error:
+            if len(tokens) >= self._context.size:
+                raise GenerationError(
+                    f"The prompt has {len(tokens)} tokens and the context holds {self._context.size}: "
+                    "ask for less, or load the model with a longer context."
+                )
+            run = Run(job, tokens, sampler(sampling, self._model.vocabulary))
+        except TelltopError as error:
             job.fail(str(error))
             return None
-        if len(tokens) >= self._context.size:
-            job.fail(
-                f"The prompt has {len(tokens)} tokens and the context holds {self._context.size}: "
-                "ask for less, or load the model with a longer context."
-            )
+        try:
+            run.restrict(grammar(sampling, self._model.vocab))
+        except TelltopError as error:
+            run.free()
+            job.fail(str(error))
             return None
-        if job.request.sampling.max_tokens < 1:
+        if run.most < 1:
             job.admitted(len(tokens), 0)
-            job.finish("length")
+            self._limit(run)
+            run.free()
             return None
-        return Run(job, tokens, sampler(job.request.sampling, self._model.vocabulary))
+        return run
 
     def _step(self) -> None:
         """Evaluate one batch and deal with what came of it."""
-        reading = self._fill()
+        reading = self._batch.fill(self._runs)
         started = time.monotonic()
-        if reading and self._pace.takes(reading) > INTERVAL_S:
-            for run in self._runs:
-                run.job.flush(started)
+        if reading:
+            self._batched = tuple(run.job for run in self._batch.readers)
+            if self._pace.takes(reading) > INTERVAL_S:
+                for run in self._runs:
+                    run.job.flush(started)
+        else:
+            self._batched = self._all
         status = self._evaluate()
         if status == DONE:
             self._advance(reading, started)
@@ -168,47 +194,6 @@ class Scheduler:
                 self._drop_cancelled()
             else:
                 self._give_up(status)
-
-    def _fill(self) -> int:
-        """Put the batch together; returns how many tokens of prompts are in it."""
-        context = self._context
-        context.clear()
-        readers = []
-        for run in self._runs:
-            tokens, held = run.tokens, len(run.slot.tokens)
-            if len(tokens) > held + 1:
-                run.chunk = 0
-                readers.append(run)
-            else:
-                run.chunk = 1
-                run.place = context.add(tokens[held], held, run.slot.number)
-        if readers:
-            return self._fill_prompts(readers)
-        self._batched = self._all
-        return 0
-
-    def _fill_prompts(self, readers: list[Run]) -> int:
-        context = self._context
-        readers.sort(key=lambda run: run.job.turn)
-        room = min(context.capacity - context.filled, self._chunk(readers[0]))
-        total = 0
-        for run in readers:
-            count = min(run.unread, room - total)
-            if count <= 0:
-                break
-            at = len(run.slot.tokens)
-            end = at + count
-            last = end == len(run.tokens)
-            run.place = context.extend(run.tokens[at:end], at, run.slot.number, last=last)
-            run.chunk = count
-            total += count
-        self._batched = tuple(run.job for run in readers if run.chunk)
-        return total
-
-    def _chunk(self, first: Run) -> int:
-        """Tokens of prompts to read now: few beside texts that are being written, unless ``first`` goes before them."""
-        urgent = all(first.job.request.priority < run.job.request.priority for run in self._runs if run.chunk)
-        return self._context.capacity if urgent else self._pace.chunk()
 
     def _evaluate(self) -> int:
         self._context.arm()
@@ -241,28 +226,61 @@ class Scheduler:
 
     def _write(self, run: Run, now: float) -> bool:
         """Choose and send one token; true if the text is at its end."""
-        job = run.job
-        token = self._context.sample(run.chain, run.place)
+        job, logprob = run.job, None
+        if run.plain:
+            token = self._context.sample(run.chain, run.place)
+        else:
+            token, logprob = self._choose(run)
+            if token == NONE:
+                job.fail("The grammar admits nothing that this model could write next: change the grammar.")
+                return True
         piece = self._model.piece(token)
         if piece is None:
             job.finish("stop")
             return True
         run.tokens.append(token)
-        job.wrote(piece, now)
+        job.wrote(piece, now, logprob)
         if job.cancelled:  # nobody is there any more to send it to
             return True
         if job.stopped:
-            job.finish("stop")
+            if run.grammar is not None:
+                job.fail("A stop string cut the text before it obeyed its grammar: use another stop string.")
+            else:
+                job.finish("stop")
             return True
-        if job.written >= job.request.sampling.max_tokens or len(run.tokens) >= self._context.size:
-            job.finish("length")
+        if job.written >= run.most or len(run.tokens) >= self._context.size:
+            self._limit(run)
             return True
         return False
+
+    def _choose(self, run: Run) -> tuple[int, TokenLogprob | None]:
+        if self._candidates is None:
+            self._candidates = Candidates(self._model)
+        logits = self._context.logits(run.place)
+        token = self._candidates.choose(run.chain, run.grammar, logits)
+        wanted = run.top is not None and token != NONE
+        return token, self._candidates.logprob(token, run.top or 0, logits) if wanted else None
+
+    def _limit(self, run: Run) -> None:
+        """The text has run into a limit; one that obeys a grammar is worth nothing then."""
+        if run.grammar is None or (self._candidates is not None and self._complete(run)):
+            run.job.finish("length")
+        else:
+            run.job.fail(
+                f"The text was cut after {run.job.written} tokens, before it obeyed its "
+                f"{'JSON schema' if run.job.request.sampling.json_schema else 'grammar'}: allow more tokens "
+                "or a longer context."
+            )
+
+    def _complete(self, run: Run) -> bool:
+        """Whether the grammar would let the text end here."""
+        assert self._candidates is not None
+        return self._model.eos >= 0 and self._candidates.admitted(run.grammar, self._model.eos)
 
     def _end(self, run: Run) -> None:
         self._crowded = False
         self._leave(run)
-        self._free_chain(run.chain)
+        run.free()
 
     def _leave(self, run: Run) -> None:
         self._runs.remove(run)
@@ -284,8 +302,8 @@ class Scheduler:
         last = max(self._runs, key=lambda run: run.job.turn)
         self._slots.empty(last.slot)
         if len(self._runs) == 1:
+            self._limit(last)
             self._end(last)
-            last.job.finish("length")
             return
         self._leave(last)
         last.slot = Slot(-1)

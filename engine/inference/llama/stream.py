@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 
+from engine.inference.thinking import open_end
+
 
 class TextStream:
     """Text of one generation. Where tokens cut it does not change what comes out."""
@@ -11,16 +13,27 @@ class TextStream:
     def __init__(self, stop: tuple[str, ...] = ()) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stop = tuple(each for each in stop if each)
-        self._longest = max(map(len, self._stop), default=0)
+        self._whole = True
         self._held = ""
         self.stopped = False
         """A stop string has come; nothing follows."""
 
     def feed(self, piece: bytes) -> str:
         """The text that is certain after ``piece``; of stop strings the one that ends first counts."""
+        return "" if self.stopped else self.past(self.decode(piece))
+
+    def decode(self, piece: bytes) -> str:
+        """The whole characters after ``piece``."""
+        if self._whole and piece.isascii():  # nearly always: the decoder is left alone
+            return piece.decode("ascii")
+        text = self._decoder.decode(piece)
+        self._whole = not self._decoder.getstate()[0]
+        return text
+
+    def past(self, text: str) -> str:
+        """What of ``text``, and of what was held back before it, is not part of a stop string."""
         if self.stopped:
             return ""
-        text = self._decoder.decode(piece)
         if not self._stop:
             return text
         text = self._held + text
@@ -32,7 +45,7 @@ class TextStream:
             self.stopped = True
             self._held = ""
             return text[: found[1]]
-        keep = self._open_end(text)
+        keep = open_end(text, self._stop)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep]
 
@@ -40,11 +53,3 @@ class TextStream:
         """What was held back for a stop string that then did not come; a character cut in half is dropped."""
         held, self._held = self._held, ""
         return held
-
-    def _open_end(self, text: str) -> int:
-        """How many last characters could be the beginning of a stop string."""
-        for length in range(min(len(text), self._longest - 1), 0, -1):
-            end = text[-length:]
-            if any(stop.startswith(end) for stop in self._stop):
-                return length
-        return 0

@@ -12,7 +12,7 @@ from engine.analysis.draft import LONGEST
 from engine.errors import GenerationError
 from engine.events import AnalysisDelta, AnalysisFinished, AnalysisStarted, Event, Notice
 from engine.inference.narrator import Narrator
-from engine.inference.protocol import Backend, Briefing, Failed, Finished, Form, Generation, Request, Started
+from engine.inference.protocol import Backend, Briefing, Delta, Failed, Finished, Form, Generation, Request, Started
 from engine.report import Analysis, Timings
 from tests.engine.analysis.conftest import FAILURES, TIMINGS, Scripted
 from tests.engine.findings.scenes import SCENES
@@ -95,8 +95,8 @@ async def test_a_failure_in_the_middle_keeps_what_was_written(
     ]
 
 
-@pytest.mark.parametrize("steps", [(), ("",), (" \n ",), ("<think>and on and on",), ("\x1b\x07",)])
-async def test_a_model_that_says_nothing_has_failed(heard: list[Event], steps: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("steps", [(), ("",), (" \n ",), (Delta("and on and on", "thinking"),), ("\x1b\x07",)])
+async def test_a_model_that_says_nothing_has_failed(heard: list[Event], steps: tuple[str | Delta, ...]) -> None:
     result = await analyse(Scripted(*steps), heard)
     assert check(heard).outcome == "failed"
     assert "wrote nothing" in result.text
