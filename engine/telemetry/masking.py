@@ -6,11 +6,11 @@ import re
 
 MASK = "********"
 _SECRET_NAME = re.compile(
-    r"TOKEN|SECRET|PASS(?!AGE|IVE)|PWD(?!$)|KEY|CREDENTIAL|AUTH(?!OR)|COOKIE|SESSION_ID|PRIVATE|SIGNATURE|SALT|DSN"
+    r"TOKEN|SECRET|PASS(?!AGE|IVE)|PWD|KEY|CREDENTIAL|AUTH(?!OR)|COOKIE|SESSION_ID|PRIVATE|SIGNATURE|SALT|DSN"
     r"|CONNECTION_?STRING|BEARER|(^|_)PIN$|(^|_)PAT$",
     re.IGNORECASE,
 )
-_PLAIN_NAMES = frozenset(("SSH_AUTH_SOCK", "XAUTHORITY", "SSH_ASKPASS", "SUDO_ASKPASS", "GIT_ASKPASS", "KEYMAP"))
+_PLAIN_NAMES = frozenset(("SSH_AUTH_SOCK", "XAUTHORITY", "SSH_ASKPASS", "SUDO_ASKPASS", "GIT_ASKPASS", "KEYMAP", "PWD", "OLDPWD"))
 """These name sockets and files, not secrets."""
 _IN_URL = re.compile(r"(?<=://)([^/\s:@]*):([^/\s]*)@")
 _IN_QUERY = re.compile(r"(?i)([?&;][^=&;\s]*(?:token|secret|passw|key|sig|auth)[^=&;\s]*=)[^&;\s]+")

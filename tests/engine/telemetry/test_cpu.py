@@ -116,3 +116,32 @@ def test_temperature_from_a_thermal_zone(tree: Tree, reader: CpuReader) -> None:
 
 def test_stat_of_the_fixture_is_the_shape_of_the_real_one() -> None:
     assert parse(STAT.encode()).cores.keys() == {0, 1}
+
+
+def test_each_core_is_split(tree: Tree, reader: CpuReader) -> None:
+    reader.read(0.0)
+    tree.proc("stat", "cpu  1100 100 500 8100 300 20 80 0\ncpu1 510 60 270 4010 160 15 55 10 0 0\n")
+    (core,) = reader.read(1.0).cores
+    assert core.number == 1  # cpu0 was unplugged
+    spent = 10 + 10 + 20 + 10 + 10 + 5 + 15 + 10
+    assert core.percent == pytest.approx(100 * (spent - 20) / spent)
+    shares = (core.user, core.nice, core.system, core.iowait, core.irq, core.steal)
+    assert shares == pytest.approx([100 * part / spent for part in (10, 10, 20, 10, 20, 10)])
+
+
+def test_switches_interrupts_and_forks_per_second(tree: Tree, reader: CpuReader) -> None:
+    first = reader.read(0.0)
+    assert (first.context_switches_s, first.interrupts_s, first.forks_s) == (0.0, 0.0, 0.0)
+    tree.proc("stat", STAT.replace("70451912", "70453912").replace("33396712", "33396812").replace("123456", "123476"))
+    cpu = reader.read(2.0)
+    assert (cpu.context_switches_s, cpu.interrupts_s, cpu.forks_s) == (1000.0, 50.0, 10.0)
+    tree.proc("stat", "cpu  1 2 3 4\n")
+    assert reader.read(3.0).forks_s is None
+
+
+def test_the_quota_of_a_container(tree: Tree, reader: CpuReader) -> None:
+    assert reader.read(0.0).quota is None
+    tree.sys("fs/cgroup/cpu.max", "200000 100000\n")
+    quota = CpuReader(tree.roots).read(0.0).quota
+    assert quota is not None
+    assert quota.cores == 2.0

@@ -78,3 +78,17 @@ def test_garbage_is_a_value_error(tree: Tree) -> None:
 def test_no_diskstats_is_an_os_error(tree: Tree, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         DiskReader(tree.roots).read(0.0)
+
+
+def test_waits_and_queue(tree: Tree) -> None:
+    block(tree, "sda")
+    counters = "   8       0 sda {} 0 100 {} {} 0 100 {} {} 10 {}\n"
+    tree.proc("diskstats", counters.format(100, 500, 10, 600, 0, 5000))
+    reader = DiskReader(tree.roots)
+    (first,) = reader.read(0.0)
+    assert (first.read_await_ms, first.write_await_ms, first.queue) == (None, None, 0.0)
+    tree.proc("diskstats", counters.format(150, 700, 10, 600, 3, 9000))
+    (disk,) = reader.read(2.0)
+    assert disk.read_await_ms == pytest.approx(4.0)  # 200 ms for 50 reads
+    assert disk.write_await_ms is None  # none ended
+    assert (disk.queue, disk.in_flight) == (2.0, 3)  # 4000 ms waited in 2000

@@ -283,7 +283,7 @@ def test_an_amd_card_that_sleeps_is_not_woken(radeon: Tree) -> None:
     radeon.sys("class/drm/card1/device/power/runtime_status", "suspended\n")
     radeon.sys("class/drm/card1/device/product_name", "AMD Radeon \x1b Pro\n")
     reader = GpuReader(radeon.roots)
-    assert fresh(reader, 0.0) == (Gpu(index=0, name="AMD Radeon \\x1b Pro", vendor="amd"),)
+    assert fresh(reader, 0.0) == (Gpu(index=0, name="AMD Radeon \\x1b Pro", vendor="amd", asleep=True),)
     reader.close()
 
 

@@ -28,3 +28,14 @@ def test_garbage_is_a_value_error() -> None:
         parse(b"a\nb\neth0: 1 2\n")
     with pytest.raises(ValueError, match="invalid literal"):
         parse(b"a\nb\neth0: 1 2 x 4 5 6 7 8 9 10 11 12\n")
+
+
+def test_errors_and_drops_of_each_direction(tree: Tree) -> None:
+    tree.proc("net/dev", NET_DEV)
+    reader = NetworkReader(tree.roots)
+    reader.read(0.0)
+    tree.proc("net/dev", NET_DEV.replace("50    1    2 ", "50    3    6 ").replace("70    3    4 ", "70    9   12 "))
+    wire = reader.read(2.0)[1]
+    assert (wire.receive_errors_s, wire.receive_drops_s) == (1.0, 2.0)
+    assert (wire.transmit_errors_s, wire.transmit_drops_s) == (3.0, 4.0)
+    assert wire.errors_s == 10.0

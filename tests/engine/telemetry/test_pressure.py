@@ -38,3 +38,14 @@ def test_a_kernel_without_it_costs_one_note(tree: Tree) -> None:
 def test_garbage_is_a_value_error(garbage: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse(garbage)
+
+
+def test_the_time_in_which_all_stalled(tree: Tree) -> None:
+    tree.whole()
+    reader = PressureReader(tree.roots)
+    reader.read(0.0)
+    tree.proc("pressure/io", PSI.replace("total=400000", "total=900000"))
+    stall = reader.read(2.0).io
+    assert stall is not None
+    assert stall.some_percent == 0.0
+    assert stall.full_percent == pytest.approx(25.0)
