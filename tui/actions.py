@@ -83,6 +83,7 @@ ACTIONS: tuple[Action, ...] = (
         "signal",
         acts=True,
     ),
+    Action("detail", ("d",), "Show the process under the cursor whole", "Processes", "detail"),
     Action("analyze", ("a",), "Write an analysis of the node now; once more stops it", "Words", "analyse"),
     Action("ask", ("i",), "Ask about the node", "Words", "ask"),
     Action("explain", ("e",), "Ask what the process under the cursor is doing", "Words", "explain"),

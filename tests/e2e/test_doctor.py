@@ -40,11 +40,11 @@ def test_in_words_every_line_fits_and_every_cure_is_said(telltop: Run) -> None:
     assert max(map(len, text.splitlines())) <= 120
     assert b"\x1b" not in done.stdout
     told = json.loads(telltop("doctor", "--json").stdout)
-    flat = " ".join(text.split())
+    flat = "".join(text.split())  # long paths are cut in two
     for one in (*told["node"], *told["own"]):
         mark = "yes" if one["seen"] else "no"
-        assert f"{mark} {one['name']} {one['why']}" in flat
-        assert one["seen"] or one["cure"] in flat
+        assert f"{mark}{one['name']}{one['why']}".replace(" ", "") in flat
+        assert one["seen"] or one["cure"].replace(" ", "") in flat
 
 
 def test_the_files_and_settings_in_use_are_named(telltop: Run, tmp_path: Path) -> None:

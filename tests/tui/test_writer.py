@@ -48,17 +48,17 @@ def test_what_is_written_comes_in_order(pipe: Pipe) -> None:
 
 
 def test_a_pipe_that_nobody_reads_never_blocks_and_is_late_until_it_is_read(pipe: Pipe) -> None:
-    assert not pipe.writer.late
+    late = [pipe.writer.late]
     size = 4 * MANY_BYTES
     pipe.writer.write("x" * size)
-    assert pipe.writer.late
+    late.append(pipe.writer.late)
+    assert late == [False, True]
     assert pipe.writer.waiting_bytes == size
     pipe.writer.write("end")
     assert not pipe.caught_up.is_set()
     assert pipe.read(size + 3).endswith(b"xend")
     assert pipe.caught_up.wait(PATIENCE_S)
-    assert not pipe.writer.late
-    assert pipe.writer.waiting_bytes == 0
+    assert [pipe.writer.late, pipe.writer.waiting_bytes] == [False, 0]
 
 
 def test_nobody_is_told_who_did_not_ask(pipe: Pipe) -> None:

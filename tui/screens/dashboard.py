@@ -159,6 +159,7 @@ class DashboardScreen(ActingScreen, ListingScreen):
         for event in happened:
             if isinstance(event, SnapshotTaken):
                 self._taken = event
+                self.heed(event.snapshot)
                 if not self._frozen:
                     self._show(event)
             else:
