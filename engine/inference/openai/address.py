@@ -1,0 +1,42 @@
+"""Where a server is: the address as people give it, with or without its version and its last part."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+
+from engine.errors import ModelError
+from engine.text import inert
+
+_VERSION = re.compile(r"/v\d+\w*(/|$)")
+
+
+class Address:
+    """The base address of a server's API."""
+
+    def __init__(self, text: str) -> None:
+        """``http://host:port``, with ``/v1`` or without, or the address of the chat itself. Raises ModelError."""
+        try:
+            url = httpx.URL(text)
+        except httpx.InvalidURL:
+            raise ModelError(f"The address {inert(text, 300)} is no http:// or https:// address of a server.") from None
+        if url.scheme not in {"http", "https"} or not url.host:
+            raise ModelError(f"The address {inert(text, 300)} is no http:// or https:// address of a server.")
+        path = url.path.rstrip("/").removesuffix("/completions").removesuffix("/chat")
+        self._base = url.copy_with(path=path if _VERSION.search(path) else f"{path}/v1", query=None, fragment=None)
+        self.shown = inert(str(self._base.copy_with(username=None, password=None)), 300)
+        """For people: without the user and the password that it may hold."""
+
+    @property
+    def chat(self) -> httpx.URL:
+        """Where texts are written."""
+        return self._at("/chat/completions")
+
+    @property
+    def models(self) -> httpx.URL:
+        """Where the server lists its models."""
+        return self._at("/models")
+
+    def _at(self, part: str) -> httpx.URL:
+        return self._base.copy_with(path=self._base.path + part)
