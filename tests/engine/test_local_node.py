@@ -52,13 +52,15 @@ class Heard:
 
 @asynccontextmanager
 async def running(config: Config) -> AsyncIterator[tuple[LocalNode, Heard]]:
+    before = set(threading.enumerate())
     node, heard = LocalNode(config), Heard()
     node.start(heard)
     try:
         yield node, heard
     finally:
         await node.close()
-    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("telltop-")]
+    left = set(threading.enumerate()) - before
+    assert not [thread.name for thread in left if thread.name in {"telltop-sampler", "telltop-model"}]
 
 
 async def test_without_a_model_the_rules_narrate_and_are_not_degraded() -> None:
