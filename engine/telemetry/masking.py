@@ -10,7 +10,9 @@ _SECRET_NAME = re.compile(
     r"|CONNECTION_?STRING|BEARER|(^|_)PIN$|(^|_)PAT$",
     re.IGNORECASE,
 )
-_PLAIN_NAMES = frozenset(("SSH_AUTH_SOCK", "XAUTHORITY", "SSH_ASKPASS", "SUDO_ASKPASS", "GIT_ASKPASS", "KEYMAP", "PWD", "OLDPWD"))
+_PLAIN_NAMES = frozenset(
+    ("SSH_AUTH_SOCK", "XAUTHORITY", "SSH_ASKPASS", "SUDO_ASKPASS", "GIT_ASKPASS", "KEYMAP", "PWD", "OLDPWD")
+)
 """These name sockets and files, not secrets."""
 _IN_URL = re.compile(r"(?<=://)([^/\s:@]*):([^/\s]*)@")
 _IN_QUERY = re.compile(r"(?i)([?&;][^=&;\s]*(?:token|secret|passw|key|sig|auth)[^=&;\s]*=)[^&;\s]+")

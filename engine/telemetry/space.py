@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from engine.snapshot import Filesystem
 from engine.text import inert
 
-PERIOD_S = 10.0
+PERIOD_S = 4.0
 PATIENCE_S = 2.0
 
 
