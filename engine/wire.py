@@ -29,7 +29,8 @@ with ``"event": "answer"`` and the question::
 
 ``telltop snapshot --json`` prints :func:`snapshot`: the fields of :class:`engine.snapshot.Snapshot` under their names,
 but for ``self_use``, which is ``self``, and ``monotonic``, which means nothing outside of this process; ``memory`` and
-each file system also have their ``percent``, and ``memory`` its ``swap_percent``.
+each file system also have their ``percent``, and ``memory`` its ``swap_percent``. What is renewed seldom
+(``listeners``, ``tcp.states``, ``failed_units``) may be empty or ``null`` in the first snapshot of a program.
 """
 
 from __future__ import annotations

@@ -15,13 +15,17 @@ from engine.telemetry.roots import Roots
 _RATES = ("OutSegs", "RetransSegs", "ActiveOpens", "PassiveOpens", "OutRsts", "AttemptFails")
 
 
-def headed(raw: bytes, protocol: bytes) -> dict[str, int]:
-    """The figures of the two lines that begin with ``protocol``: names, then numbers. Raises ValueError for garbage."""
+def headed(raw: bytes, protocol: bytes, wanted: tuple[str, ...]) -> dict[str, int]:
+    """Some figures of the two lines that begin with ``protocol``: names, then numbers. Raises ValueError for garbage.
+
+    ``netstat`` has 130 of them and more with each kernel, so only those wanted are made numbers.
+    """
     lines = [line.split()[1:] for line in raw.splitlines() if line.startswith(protocol + b": ")]
     if not lines:
         return {}
     names, figures = lines
-    return {name.decode("ascii"): int(figure) for name, figure in zip(names, figures, strict=True)}
+    columns = {name: column for column, name in enumerate(names)}
+    return {name: int(figures[columns[key]]) for name in wanted if (key := name.encode()) in columns}
 
 
 def paired(raw: bytes, protocol: bytes) -> dict[str, int]:
@@ -45,10 +49,10 @@ class TcpReader(Plain):
     def read(self, now: float) -> Tcp | None:
         """``None`` where the kernel tells nothing of TCP. Raises OSError, or ValueError for garbage."""
         snmp, sockstat = self._file("snmp"), self._file("sockstat")
-        counters, sockets = headed(snmp, b"Tcp"), paired(sockstat, b"TCP")
+        counters, sockets = headed(snmp, b"Tcp", (*_RATES, "CurrEstab")), paired(sockstat, b"TCP")
         if not counters:
             return None
-        counters["udp"] = headed(snmp, b"Udp").get("InErrors", 0)
+        counters["udp"] = headed(snmp, b"Udp", ("InErrors",)).get("InErrors", 0)
         drops = self._listen_drops()
         counters |= {"drops": drops} if drops is not None else {}
         before, interval = self._before or counters, now - self._last
@@ -76,7 +80,7 @@ class TcpReader(Plain):
         )
 
     def _listen_drops(self) -> int | None:
-        return headed(self._file("netstat"), b"TcpExt").get("ListenDrops")
+        return headed(self._file("netstat"), b"TcpExt", ("ListenDrops",)).get("ListenDrops")
 
     def _file(self, name: str) -> bytes:
         try:
