@@ -39,8 +39,8 @@ class Chunk(Struct, frozen=True):
     """One piece of an answer."""
 
     text: str = ""
-    thinks: bool = False
-    """The model reasons, and does not answer yet."""
+    thought: str = ""
+    """What the model thinks aloud, where the server tells it from the answer."""
     reason: str | None = None
     """Why it ended, if it did: ``stop``, ``length``, ..."""
     counts: Counts = Counts()
@@ -103,7 +103,7 @@ def chunk(data: str | bytes) -> Chunk:
     text = first.delta or first.message or _Text()
     return Chunk(
         text=harmless(text.content or text.refusal or ""),
-        thinks=bool(text.reasoning_content or text.reasoning),
+        thought=harmless(text.reasoning_content or text.reasoning or ""),
         reason=first.finish_reason,
         counts=counts,
     )

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 
-from engine.inference.protocol import Delta, Failed, Finished, Generation
+from engine.inference.protocol import Delta, Failed, Finished, Generation, Voice
 
 INTERVAL_S = 1 / 15
 """Between two deltas."""
@@ -17,7 +17,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self._kept: list[Generation] = []
-        self._words: list[str] = []
+        self._words: list[tuple[Voice, list[str]]] = []
         self._some = asyncio.Event()
         self._over = asyncio.Event()
         self.last: Generation | None = None
@@ -26,7 +26,9 @@ class Outbox:
     def put(self, event: Generation) -> None:
         """Take the next event."""
         if isinstance(event, Delta):
-            self._words.append(event.text)
+            if not self._words or self._words[-1][0] != event.channel:
+                self._words.append((event.channel, []))
+            self._words[-1][1].append(event.text)
         else:
             self._kept.append(event)
             if isinstance(event, Finished | Failed):
@@ -44,13 +46,13 @@ class Outbox:
         while True:
             await self._some.wait()
             self._some.clear()
-            kept, words, last = self._kept, "".join(self._words), self.last
+            kept, words, last = self._kept, self._words, self.last
             self._kept, self._words = [], []
             for event in kept:
                 if not isinstance(event, Finished | Failed):
                     yield event
-            if words:
-                yield Delta(words)
+            for channel, pieces in words:
+                yield Delta("".join(pieces), channel)
             if last is not None:
                 yield last
                 return

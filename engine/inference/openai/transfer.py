@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import httpx
@@ -17,6 +17,7 @@ from engine.inference.openai.chunks import Chunk, Counts, NotUnderstoodError, ch
 from engine.inference.openai.failures import of_status, of_transport
 from engine.inference.openai.sse import EventParser, TooLongError
 from engine.inference.protocol import Delta, Failed, Finished, Generation, Request, Started
+from engine.inference.thinking import Part, Thinking
 from engine.report import Timings
 
 _MOST_ERROR = 16 << 10
@@ -58,6 +59,12 @@ class Dialect:
         }
         if sampling.seed is not None:
             whole["seed"] = sampling.seed
+        for name in ("presence_penalty", "frequency_penalty"):
+            if value := getattr(sampling, name):
+                whole[name] = value
+        if sampling.json_schema:
+            schema = {"name": "text", "strict": True, "schema": msgspec.Raw(sampling.json_schema.encode())}
+            whole["response_format"] = {"type": "json_schema", "json_schema": schema}
         if sampling.stop:
             whole["stop"] = list(sampling.stop[:4])
         return {name: value for name, value in whole.items() if name not in self._without}
@@ -92,6 +99,7 @@ class Transfer:
         self._clock: asyncio.Timeout | None = None
         self._began = self._first = self._last = 0.0
         self._chars = self._pieces = 0
+        self._thinking = Thinking()
         self._counts = Counts()
         self._reason: str | None = None
         self.lost = False
@@ -99,6 +107,9 @@ class Transfer:
 
     async def run(self, request: Request, model: str) -> None:
         """Have the text written. Cancelling this closes the connection, by which the server learns of it."""
+        if request.sampling.grammar:
+            self._say(Failed("A server cannot be held to a grammar: ask for a JSON schema, or use a model file."))
+            return
         self._began = time.monotonic()
         try:
             async with asyncio.timeout(self._patience.first_s) as self._clock:
@@ -167,14 +178,19 @@ class Transfer:
             self._say(Started(counts.prompt_tokens or 0, counts.cached_tokens or 0))
         self._counts = piece.counts.over(self._counts)
         self._reason = piece.reason or self._reason
-        if piece.text or piece.thinks:
+        if piece.text or piece.thought:
             self._went_on(now)
-        if piece.text:
-            self._chars += len(piece.text)
-            self._say(Delta(piece.text))
+            self._chars += len(piece.text) + len(piece.thought)
+        if piece.thought:
+            self._say(Delta(piece.thought, "thinking"))
+        self._say_all(self._thinking.feed(piece.text))
         if self._chars > _SMALLEST + tokens * _TOKEN_CHARS:
             return Failed(f"The server {self._server.shown} does not end its text; it was cut off.")
         return None
+
+    def _say_all(self, parts: Iterable[Part]) -> None:
+        for channel, text in parts:
+            self._say(Delta(text, channel))
 
     def _went_on(self, now: float) -> None:
         """There was progress; an event without any, sent to keep the line open, is none."""
@@ -186,6 +202,9 @@ class Transfer:
         self._clock.reschedule(asyncio.get_running_loop().time() + self._patience.stall_s)
 
     def _end(self, unsaid: str) -> Generation:
+        if self._first == 0.0:
+            self._say(Started(0, 0))
+        self._say_all(self._thinking.rest())
         reason = self._reason or unsaid
         if reason == "content_filter":
             return Failed(f"The server {self._server.shown} withheld the text (content_filter).")

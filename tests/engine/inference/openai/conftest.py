@@ -117,6 +117,7 @@ class Written:
 
     def __init__(self) -> None:
         self.text = ""
+        self.thought = ""
         self.events: list[object] = []
         self.deltas: list[str] = []
         self.started: Started | None = None
@@ -129,6 +130,8 @@ class Written:
             match event:
                 case Started():
                     self.started = event
+                case Delta(text, "thinking"):
+                    self.thought += text
                 case Delta(text):
                     self.deltas.append(text)
                     self.text += text

@@ -98,7 +98,34 @@ async def test_thoughts_are_no_answer_and_controls_do_nothing(server: Server, en
         await call.event("[DONE]")
 
     server.script = script
-    assert (await write(engine)).text == "a\\x1b[2J\n\\u202eb"
+    text = await write(engine)
+    assert (text.text, text.thought) == ("a\\x1b[2J\n\\u202eb", "hmhm")
+
+
+async def test_thoughts_that_the_server_leaves_in_the_text(server: Server, engine: EndpointEngine) -> None:
+    async def script(call: Call) -> None:
+        await call.head()
+        await call.words("<th", "ink>let me", " see</thi", "nk>\n\nWell.")
+        await call.event("[DONE]")
+
+    server.script = script
+    text = await write(engine)
+    assert (text.text.strip(), text.thought.strip()) == ("Well.", "let me see")
+
+
+async def test_what_else_a_request_may_ask_for(server: Server, engine: EndpointEngine) -> None:
+    async def script(call: Call) -> None:
+        await call.head()
+        await call.event("[DONE]")
+
+    server.script = script
+    text = await write(engine, request(json_schema='{"type": "object"}', presence_penalty=0.5))
+    assert [type(event) for event in text.events] == [Started, Finished], "nothing was said at all"
+    (call,) = server.calls
+    assert "cannot be held to a grammar" in (await write(engine, request(grammar='root ::= "a"'))).failed
+    assert call.json["response_format"]["json_schema"]["schema"] == {"type": "object"}
+    assert call.json["presence_penalty"] == 0.5
+    assert "frequency_penalty" not in call.json
 
 
 async def test_odd_figures_do_not_spoil_a_text(server: Server, engine: EndpointEngine) -> None:
