@@ -41,7 +41,7 @@ class ActScreen(ModalScreen[list[Outcome] | None]):
         self._act: Act | None = None
         self._at = menu.cursor, menu.ticked
         self._outcomes: list[Outcome] | None = None
-        self.panel = Choices(look, id="choices")
+        self.panel = Choices(look, self._on)
 
     def compose(self) -> ComposeResult:
         """One panel."""
@@ -60,7 +60,7 @@ class ActScreen(ModalScreen[list[Outcome] | None]):
             else:
                 self._choose()
 
-    def on_choices_chosen(self) -> None:
+    def _on(self) -> None:
         """Enter: on to the next stage."""
         if self._stage == "choose":
             self._act = self._menu.act(self.panel.cursor, self.panel.ticked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -51,8 +52,16 @@ class Choices(Panel):
     class Chosen(Message):
         """Enter, or a click on the line under the cursor."""
 
-    def __init__(self, look: Look, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(
+        self,
+        look: Look,
+        chosen: Callable[[], None] | None = None,
+        *,
+        id: str | None = None,  # noqa: A002 - Textual's own name for it
+    ) -> None:
+        """``chosen`` is called at once, in place of the message: where the next key, already here, depends on it."""
         super().__init__(look, id=id)
+        self._chosen: Callable[[], object] = chosen or (lambda: self.post_message(self.Chosen()))
         self.page = Page("", (), "")
         self.cursor = 0
         self.ticked: frozenset[int] = frozenset()
@@ -126,7 +135,7 @@ class Choices(Panel):
             case "space":
                 self.tick()
             case "enter":
-                self.post_message(self.Chosen())
+                self._chosen()
             case _ if event.character and event.character in "-0123456789" and self.page.choices:
                 self._jump(typed + event.character)
             case _:
@@ -154,7 +163,7 @@ class Choices(Panel):
             self.cursor = at
             self.tick()
         elif at == self.cursor:
-            self.post_message(self.Chosen())
+            self._chosen()
         else:
             self.move(at - self.cursor)
 
