@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from engine.config import Config
 from engine.errors import ModelError
 from engine.events import AnalysisDelta, AnalysisFinished, AnswerDelta, AnswerFinished, Event, ModelChanged, Notice
+from engine.inference.backends import make
 from engine.inference.narrator import Narrator
 from engine.inference.protocol import Backend
 from engine.node import Listener
@@ -20,12 +21,7 @@ Write = Callable[[bytes], Awaitable[None]]
 
 @asynccontextmanager
 async def writer(config: Config) -> AsyncIterator[Backend]:
-    """The model, loaded, or the rules narrator if none was asked for. Raises ModelError if the model is unusable."""
-    if config.model is None:
-        yield Narrator()
-        return
-    from engine.inference.llama import LlamaEngine
-
+    """The model, ready, or the rules narrator if none was asked for. Raises ModelError if the model is unusable."""
     loop = asyncio.get_running_loop()
     changes: asyncio.Queue[ModelChanged] = asyncio.Queue()
 
@@ -33,8 +29,11 @@ async def writer(config: Config) -> AsyncIterator[Backend]:
         with suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(changes.put_nowait, change)
 
-    progress(f"loading {config.model.name}")
-    engine = LlamaEngine(config.model, context=config.context, threads=config.threads, on_state=changed)
+    engine = await asyncio.to_thread(make, config, changed)
+    if engine is None:
+        yield Narrator()
+        return
+    progress(f"{'connecting to' if engine.source == 'remote' else 'loading'} {engine.model}")
     engine.start()
     try:
         while (change := await changes.get()).state != "ready":
