@@ -12,7 +12,7 @@ from textual.strip import Strip
 from tests.tui.recorded import processes
 from tui.look import make_look
 from tui.widgets.graph import area
-from tui.widgets.paint import Row, bar, changed_cells, fit, frame
+from tui.widgets.paint import Row, bar, bare, changed_cells, fit, frame
 from tui.widgets.process_columns import COLUMNS, order, visible_columns
 from tui.widgets.process_rows import clock, process_row
 
@@ -59,7 +59,8 @@ def test_a_full_graph_is_full() -> None:
     assert all(row.strip(5).text == "⣿" * 5 for row in area(LOOK, [100.0] * 10, 5, 3))
 
 
-PIECES = st.lists(st.tuples(st.text("abc日", max_size=6), st.sampled_from([Style(), Style(bold=True)])), max_size=6)
+STYLES = st.sampled_from([Style(), Style(bold=True), Style(bgcolor="red"), Style(underline=True)])
+PIECES = st.lists(st.tuples(st.text("abc 日", max_size=6), STYLES), max_size=6)
 
 
 @given(PIECES, PIECES, st.integers(1, 30))
@@ -69,12 +70,28 @@ def test_repainting_the_changed_cells_gives_the_new_line(
     before, after = (
         Strip([Segment(text, style) for text, style in pieces]).adjust_cell_length(width) for pieces in (old, new)
     )
-    span = changed_cells(before, after)
     painted = cells(before)
     fresh = cells(after)
-    if span is not None:
-        painted[span[0] : span[1]] = fresh[span[0] : span[1]]
-    assert painted == fresh
+    for start, end in changed_cells(before, after):
+        painted[start:end] = fresh[start:end]
+    assert [seen(cell) for cell in painted] == [seen(cell) for cell in fresh]
+
+
+def seen(cell: tuple[str, Style | None]) -> tuple[str, Style | None]:
+    """What a person sees of a cell: the style of a blank only where it shows."""
+    char, style = cell
+    return (char, None) if char == " " and style is not None and bare(style) else cell
+
+
+def test_a_row_of_one_style_is_one_segment_blanks_included() -> None:
+    row = Row(LOOK).add("1", LOOK.dim).add(" ").add("2", LOOK.dim).skip_to(9).add("x", LOOK.bad)
+    assert [segment.text for segment in row.strip(10)] == ["1 2      ", "x"]
+
+
+def test_two_changes_far_apart_are_painted_apart() -> None:
+    before = Row(LOOK).add("a" + "." * 40 + "b").strip(42)
+    after = Row(LOOK).add("c" + "." * 40 + "d").strip(42)
+    assert changed_cells(before, after) == [(0, 1), (41, 42)]
 
 
 def cells(strip: Strip) -> list[tuple[str, Style | None]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import chain, repeat
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -10,6 +12,8 @@ from rich.style import Style
 from textual.strip import Strip
 
 from tui.look import Look
+
+_NO_STYLE = Style.null()
 
 
 class Row:
@@ -26,7 +30,7 @@ class Row:
         """Append text as it is."""
         shown = self.look.plain(text)
         if shown:
-            self._segments.append(Segment(shown, style or self.look.text))
+            self._put(shown, style or self.look.text)
             self.cells += cell_len(shown)
         return self
 
@@ -34,14 +38,27 @@ class Row:
         """Append text in exactly ``width`` cells, cut with an ellipsis or padded."""
         shown = fit(self.look, self.look.plain(text), width, right=right)
         if shown:
-            self._segments.append(Segment(shown, style or self.look.text))
+            self._put(shown, style or self.look.text)
             self.cells += width
         return self
+
+    def _put(self, text: str, style: Style) -> None:
+        """One segment for as long as the style is the same: each change costs bytes, and blanks look alike in any."""
+        if self._segments:
+            before, last = self._segments[-1].text, self._segments[-1].style
+            assert last is not None
+            if last is style or last == style or (text.isspace() and bare(style) and bare(last)):
+                self._segments[-1] = Segment(before + text, last)
+                return
+            if before.isspace() and bare(last) and bare(style):
+                self._segments[-1] = Segment(before + text, style)
+                return
+        self._segments.append(Segment(text, style))
 
     def skip_to(self, column: int) -> Row:
         """Pad with blanks up to a column."""
         if column > self.cells:
-            self._segments.append(Segment(" " * (column - self.cells), self.look.text))
+            self._put(" " * (column - self.cells), self.look.text)
             self.cells = column
         return self
 
@@ -127,34 +144,64 @@ def pad_rows(look: Look, body: Sequence[Row], width: int, height: int) -> list[S
     return strips + [Strip.blank(width, look.text)] * (height - len(strips))
 
 
-def changed_cells(old: Strip, new: Strip) -> tuple[int, int] | None:
-    """The columns ``(start, end)`` in which two strips of one width differ, ``None`` where they are alike."""
-    before, after = list(old), list(new)
-    if before == after:
-        return None
+@lru_cache(256)
+def bare(style: Style) -> bool:
+    """A blank in this style looks like any other blank."""
+    return not (style.bgcolor or style.underline or style.reverse or style.strike)
+
+
+_GAP = 9
+"""Cells that did not change but are sent all the same: fewer than the sequence that skips them has bytes."""
+
+
+def changed_cells(old: Strip, new: Strip) -> list[tuple[int, int]]:
+    """The runs of columns ``(start, end)`` in which two strips of one width differ."""
+    if old == new:
+        return []
+    before, after = old.text, new.text
+    if not (before.isascii() and after.isascii() and len(before) == len(after)):
+        return _outer(list(old), list(new), new.cell_length)
+    spans: list[tuple[int, int]] = []
+    for at, (one, other, former, style) in enumerate(zip(before, after, _styles(old), _styles(new), strict=True)):
+        if one == other and (former == style or (one == " " and bare(former) and bare(style))):
+            continue
+        if spans and at - spans[-1][1] < _GAP:
+            spans[-1] = (spans[-1][0], at + 1)
+        else:
+            spans.append((at, at + 1))
+    return spans
+
+
+def _styles(strip: Strip) -> Iterable[Style]:
+    """The style of each character."""
+    return chain.from_iterable(repeat(segment.style or _NO_STYLE, len(segment.text)) for segment in strip)
+
+
+def _outer(before: list[Segment], after: list[Segment], width: int) -> list[tuple[int, int]]:
+    """One run, from the first segment that differs to the last: wide characters make columns and characters differ."""
     start, common = 0, 0
     for one, other in zip(before, after, strict=False):
         if one != other:
-            if one.style == other.style and one.text.isascii() and other.text.isascii():
+            if one.style == other.style:
                 start += _shared(one.text, other.text)
             break
         start += one.cell_length
         common += 1
-    end = new.cell_length
-    tails = zip(reversed(before[common:]), reversed(after[common:]), strict=False)
-    for one, other in tails:
+    end = width
+    for one, other in zip(reversed(before[common:]), reversed(after[common:]), strict=False):
         if one != other:
             break
         end -= other.cell_length
-    return (start, max(end, start + 1))
+    return [(start, max(end, start + 1))]
 
 
 def _shared(one: str, other: str) -> int:
+    """Cells of the characters that two texts begin with in common."""
     count = 0
     for a, b in zip(one, other, strict=False):
         if a != b:
             break
-        count += 1
+        count += cell_len(a)
     return count
 
 

@@ -38,10 +38,10 @@ class Panel(Widget):
             self._drawn = size
             self.refresh()
             return
-        regions = []
+        regions: list[Region] = []
         for y, (old, new) in enumerate(zip(stale, fresh, strict=True)):
-            if old is not new and (span := changed_cells(old, new)):
-                regions.append(Region(span[0], y, span[1] - span[0], 1))
+            if old is not new:
+                regions += [Region(start, y, end - start, 1) for start, end in changed_cells(old, new)]
         if regions:
             self.refresh(*regions)
 
