@@ -15,6 +15,7 @@ import engine
 from engine.config import Config
 from engine.errors import OutputError, TelltopError, UsageError
 from engine.text import inert
+from tui import model_commands
 from tui.arguments import Command, Given, Group, Job, with_settings
 
 EXIT_UNEXPECTED = 1
@@ -161,6 +162,33 @@ def doctor(given: Given, json: Json = False) -> Job:
         return command.run(config, file, json=json)
 
     return _headless(config, job)
+
+
+@app.command(cls=Command)
+@with_settings
+def drill(
+    given: Given,
+    kinds: Annotated[
+        str | None,
+        typer.Option("--kinds", metavar="A,B,...", help="Only these faults and controls.", show_default=False),
+    ] = None,
+    control: Annotated[
+        str | None,
+        typer.Option("--control", metavar="N", help="Seconds of each control (30).", show_default=False),
+    ] = None,
+    json: Json = False,
+) -> Job:
+    """Make real, bounded faults on this node, one after the other, and grade how telltop deals with them."""
+    from tui.headless import drill as command
+
+    wanted = [kind.strip() for kind in (kinds or "").split(",") if kind.strip()]
+    given.problems += command.unknown_kinds(wanted)
+    control_s = given.seconds("--control", control)
+    config = given.config()
+    return _headless(config, lambda: command.run(config, wanted, control_s=control_s, json=json))
+
+
+app.add_typer(model_commands.app, name="models")
 
 
 def _headless(config: Config, work: Job) -> Job:
