@@ -110,7 +110,7 @@ class Group(TyperGroup):
         _, words = _sift(parameters, args, [], self.commands)
         for word in words:
             if word in self.commands:
-                ctx.meta[_NAMED] = True
+                ctx.meta[_NAMED, ctx.info_name] = True
                 rest = list(args)
                 rest.remove(word)
                 super().parse_args(ctx, ["--", word, *rest])
@@ -126,7 +126,7 @@ class Group(TyperGroup):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """None when a command is named, for which all options are left."""
-        return [] if ctx.meta.get(_NAMED) else super().get_params(ctx)
+        return [] if ctx.meta.get((_NAMED, ctx.info_name)) else super().get_params(ctx)
 
 
 def _take(ctx: Any, parameters: Iterable[Any], values: Mapping[str, str | bool]) -> None:

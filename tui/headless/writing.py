@@ -33,7 +33,8 @@ async def writer(config: Config) -> AsyncIterator[Backend]:
     if engine is None:
         yield Narrator()
         return
-    progress(f"{'connecting to' if engine.source == 'remote' else 'loading'} {engine.model}")
+    name = config.model.name if config.model is not None else engine.model
+    progress(f"{'connecting to' if engine.source == 'remote' else 'loading'} {name}")
     engine.start()
     try:
         while (change := await changes.get()).state != "ready":
