@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.analysis import prompt
 from engine.analysis.analyst import Analyst
@@ -14,6 +13,7 @@ from engine.analysis.console import Conversation
 from engine.config import Config
 from engine.events import Event, FindingOpened, ModelChanged, Notice, SnapshotTaken
 from engine.findings.watch import Watch
+from engine.inference import backends
 from engine.inference.narrator import Narrator
 from engine.inference.protocol import Backend, Briefing, Form
 from engine.node import Listener
@@ -21,9 +21,6 @@ from engine.report import Trigger
 from engine.snapshot import Snapshot
 from engine.telemetry.history import History, Point
 from engine.telemetry.sampler import SamplerThread
-
-if TYPE_CHECKING:
-    from engine.inference.llama import LlamaEngine
 
 _GATHER_S = 1.0
 """Findings that open within this time of one another are told in one analysis."""
@@ -48,8 +45,8 @@ class LocalNode:
         self._narrator = Narrator()
         self._analyst = Analyst(prompt.wished(config))
         self._conversation = Conversation(prompt.wished(config))
-        self._engine: LlamaEngine | None = None
-        self._model_pending = config.model is not None
+        self._engine: backends.Engine | None = None
+        self._model_pending = True
         self._newest: SnapshotTaken | None = None
         self._listener: Listener | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -124,19 +121,17 @@ class LocalNode:
             return
         self._sampled.set()
         self._began = asyncio.get_running_loop().time()
-        if self._config.model is None:
+        self._run("m1", self._get_ready())
+
+    async def _get_ready(self) -> None:
+        """Find out who writes, which may read a folder of models, and let the model load."""
+        self._engine = await asyncio.to_thread(backends.make, self._config, self._on_model)
+        if self._engine is None:
+            self._model_pending = False
             self._emit(ModelChanged(state="none", name=""))
             self._introduce()
-            return
-        from engine.inference.llama import LlamaEngine
-
-        self._engine = LlamaEngine(
-            Path(self._config.model),
-            context=self._config.context,
-            threads=self._config.threads,
-            on_state=self._on_model,
-        )
-        self._engine.start()
+        else:
+            self._engine.start()
 
     def _on_model(self, change: ModelChanged) -> None:
         """From the model thread."""
@@ -162,7 +157,7 @@ class LocalNode:
         """Who writes now, and whether that is less than what was asked for."""
         if self._engine is not None and self._engine.state.state == "ready":
             return self._engine, False
-        return self._narrator, self._config.model is not None
+        return self._narrator, self._engine is not None
 
     # -- what is written
 
