@@ -73,7 +73,7 @@ ACTIONS: tuple[Action, ...] = (
         "filter", ("slash", "f4"), "Filter: words, cpu>10, mem>1g, user=, name~, and or not ( )", "Processes", "filter"
     ),
     Action("mode('tree')", ("t", "f5"), "Show processes under their parents; once more a list", "Processes", "tree"),
-    Action("sort_next(1)", ("f6", "greater_than_sign"), "Sort by the next column", "Processes", "sort"),
+    Action("sort_next(1)", ("f6", "greater_than_sign"), "Sort by the next column", "Processes"),
     Action("sort_next(-1)", ("less_than_sign",), "Sort by the column before", "Processes"),
     Action(
         "signal",

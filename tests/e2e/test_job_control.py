@@ -31,7 +31,7 @@ def stands_and_moves(terminal: Terminal) -> None:
     """Every part is on the screen, and the figures move."""
     terminal.wait_for("COMMAND")
     terminal.wait_for("analysis")
-    terminal.wait_for("quit")
+    terminal.wait_for("freeze")
     terminal.wait_for(clock)
     before = clock(terminal)
     terminal.wait_for(lambda it: clock(it) not in {"", before})
