@@ -51,6 +51,8 @@ class Action:
     group: str
     footer: str = ""
     """Its word in the key line; empty leaves it out."""
+    needed: bool = False
+    """Stays in the key line when room is short."""
     acts: bool = False
     """It changes processes: hidden where telltop looks only."""
 
@@ -68,9 +70,14 @@ def show_key(key: str) -> str:
 
 
 ACTIONS: tuple[Action, ...] = (
-    Action("help", ("f1", "question_mark", "h"), "Show this help", "General", "help"),
+    Action("help", ("f1", "question_mark", "h"), "Show this help", "General", "help", needed=True),
     Action(
-        "filter", ("slash", "f4"), "Filter: words, cpu>10, mem>1g, user=, name~, and or not ( )", "Processes", "filter"
+        "filter",
+        ("slash", "f4"),
+        "Filter: words, cpu>10, mem>1g, user=, name~, and or not ( )",
+        "Processes",
+        "filter",
+        needed=True,
     ),
     Action("mode('tree')", ("t", "f5"), "Show processes under their parents; once more a list", "Processes", "tree"),
     Action("sort_next(1)", ("f6", "greater_than_sign"), "Sort by the next column", "Processes"),
@@ -84,12 +91,12 @@ ACTIONS: tuple[Action, ...] = (
         acts=True,
     ),
     Action("detail", ("d",), "Show the process under the cursor whole", "Processes", "detail"),
-    Action("analyze", ("a",), "Write an analysis of the node now; once more stops it", "Words", "analyse"),
-    Action("ask", ("i",), "Ask about the node", "Words", "ask"),
+    Action("analyze", ("a",), "Write an analysis of the node now; once more stops it", "Words", "analyse", needed=True),
+    Action("ask", ("i",), "Ask about the node", "Words", "ask", needed=True),
     Action("explain", ("e",), "Ask what the process under the cursor is doing", "Words", "explain"),
     Action("freeze", ("p",), "Freeze the figures; once more goes on", "General", "freeze"),
     Action("palette", ("colon", "ctrl+p"), "Find a command by name", "General", "command"),
-    Action("leave", ("q", "f10"), "Quit", "General", "quit"),
+    Action("leave", ("q", "f10"), "Quit", "General", "quit", needed=True),
     Action("open", ("enter",), "Show the analysis whole", "Words"),
     Action("copy", ("y",), "Copy the newest answer, or the analysis, to the clipboard", "Words"),
     Action("forget", ("ctrl+l",), "Begin a new conversation", "Words"),

@@ -115,13 +115,17 @@ class KeyLine(Panel):
     def draw(self, width: int, height: int) -> list[Strip]:
         """The line."""
         row, self._spots = Row(self.look), []
+        room, chosen = width, set[str]()
+        for action in sorted(self._actions, key=lambda action: not action.needed):
+            cells = len(action.shown_key) + len(action.footer) + 4
+            if cells <= room:
+                room -= cells
+                chosen.add(action.name)
         for action in self._actions:
-            key = f" {action.shown_key} "
-            start = row.cells
-            if start + len(key) + len(action.footer) + 2 > width:
-                break
-            row.add(key, self.look.key).add(f" {action.footer} ", self.look.label)
-            self._spots.append((start, row.cells, action))
+            if action.name in chosen:
+                start = row.cells
+                row.add(f" {action.shown_key} ", self.look.key).add(f" {action.footer} ", self.look.label)
+                self._spots.append((start, row.cells, action))
         return [row.strip(width)]
 
     def on_click(self, event: events.Click) -> None:
