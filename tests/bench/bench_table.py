@@ -19,6 +19,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -27,10 +28,11 @@ from engine.snapshot import Process, Snapshot
 from tests.engine.factory import MIB, make_process, make_snapshot
 from tests.tui.recorded import RecordedNode
 from tui.app import TelltopApp
+from tui.widgets.process_listing import Mode
 from tui.widgets.processes import ProcessTable
 
 SAMPLES = 15
-MODES = ("flat", "tree", "programs")
+MODES: tuple[Mode, ...] = ("flat", "tree", "programs")
 
 
 def born(count: int) -> list[Process]:
@@ -108,12 +110,12 @@ async def measure(count: int) -> None:
             table.listing.set_mode(mode)
             table.show(taken[0])
             meter._frame()
-            show = meter.times([lambda one=one: table.show(one) for one in taken[1:]])  # type: ignore[misc] - default
+            show = meter.times([partial(table.show, one) for one in taken[1:]])
             frame, size = 1e3 * statistics.median(meter.frames[1:]), statistics.median(meter.sizes[1:])
-            move = meter.times([lambda: table.move(1)] * 30)
+            move = meter.times([partial(table.move, 1)] * 30)
             typed = "/var/lib/1"
             letters = [typed[: end + 1] for end in range(len(typed))]
-            filtered = meter.times([lambda text=text: table.set_filter(text) for text in letters])  # type: ignore[misc] - default
+            filtered = meter.times([partial(table.set_filter, text) for text in letters])
             table.set_filter("")
             print(
                 f"{count:>9} {mode:<9}{show:>8.2f}{move:>9.2f}{frame:>10.2f}{size:>9.0f}{filtered:>11.2f}", flush=True

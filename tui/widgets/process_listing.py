@@ -37,7 +37,8 @@ class Listing:
         self._twigs: list[Twig] = []
         self._real: dict[int, Process] = {}
         self._processes: tuple[Process, ...] = ()
-        self._memory_total = 0
+        self.memory_total = 0
+        """Bytes of the node, of which ``mem>10%`` is a share."""
         self._filter = parse_filter("")
         self._tags: set[Identity] = set()
         self._folded: set[Identity] = set()
@@ -53,9 +54,9 @@ class Listing:
     def show(self, snapshot: Snapshot) -> None:
         """List a new sample; the cursor keeps its row, or its process while it follows one."""
         self._processes = snapshot.processes
-        if snapshot.memory.total_bytes != self._memory_total:
-            self._memory_total = snapshot.memory.total_bytes
-            self._filter = parse_filter(self._filter.text, self._memory_total)
+        if snapshot.memory.total_bytes != self.memory_total:
+            self.memory_total = snapshot.memory.total_bytes
+            self._filter = parse_filter(self._filter.text, self.memory_total)
         self.told = told_fields(self._processes, self.told)
         if self._tags or self._folded:
             alive = {_identity(process) for process in self._processes}
@@ -178,14 +179,22 @@ class Listing:
         self.arrange()
 
     def set_filter(self, text: str) -> None:
-        """List just the processes that match, if the text is understood; else :attr:`problem` says what is wrong."""
-        self.filter_text = text
-        try:
-            self._filter = parse_filter(text if text.strip() else "", self._memory_total)
-        except FilterError as error:
-            self.problem = str(error)
-            return
-        self.problem = ""
+        """List just the processes that match.
+
+        Of a text that is not understood the beginning that is counts, or else the filter before; :attr:`problem` says
+        what is wrong.
+        """
+        self.filter_text, self.problem = text, ""
+        words = text if text.strip() else ""
+        while True:
+            try:
+                self._filter = parse_filter(words, self.memory_total)
+                break
+            except FilterError as error:
+                self.problem = self.problem or str(error)
+                words = words.rstrip().rpartition(" ")[0]
+                if not words.strip():
+                    return
         if text.strip():
             self.cursor, self._followed = 0, None
         self.arrange(stay=not text.strip())

@@ -68,7 +68,6 @@ class Tree:
         self.twigs: list[Twig] = []
         self.real: dict[int, Process] = {}
         """Those that were folded, by pid, as they are."""
-        self._hidden: dict[int, int] = {}
         shown: Collection[Process] = processes
         if folded:
             sums = self._sums(processes, folded)
@@ -76,8 +75,6 @@ class Tree:
         ordered = sort(shown)
         roots, children = _kin(ordered)
         self._place(roots, children)
-        if len(self.rows) + sum(self._hidden.values()) < len(ordered):
-            self._place_rings(ordered, children)
 
     def _sums(self, processes: Collection[Process], folded: Collection[Identity]) -> dict[int, Process]:
         _, children = _kin(processes)
@@ -99,9 +96,7 @@ class Tree:
             if below is None:
                 twigs.append(Twig(above, last=last))
             elif process.pid in self.real:
-                hidden = self._drop(below, children)
-                self._hidden[process.pid] = hidden
-                twigs.append(Twig(above, last=last, hidden=hidden, parent=True))
+                twigs.append(Twig(above, last=last, hidden=self._drop(below, children), parent=True))
             else:
                 twig = Twig(above, last=last, parent=True)
                 twigs.append(twig)
@@ -117,27 +112,21 @@ class Tree:
             below.extend(children.pop(process.pid, ()))
         return count
 
-    def _place_rings(self, ordered: Sequence[Process], children: dict[int, list[Process]]) -> None:
-        """Processes that are their own ancestors: no kernel makes them, a sample of many moments may."""
-        for process in ordered:
-            siblings = children.get(process.ppid, [])
-            at = next((at for at, one in enumerate(siblings) if one is process), None)
-            if at is not None:
-                del siblings[at]
-                if not siblings:
-                    del children[process.ppid]
-                self._place([process], children)
-
 
 def _kin(processes: Iterable[Process]) -> tuple[list[Process], dict[int, list[Process]]]:
-    """Roots, and children by the pid of their parent, in the order given."""
+    """Roots, and children by the pid of their parent, in the order given.
+
+    Of two that started in the same tick the lower number is taken for the older: nothing can be its own ancestor.
+    """
     everything = list(processes)
     started = {process.pid: process.started for process in everything}
+    never = float("inf")
     roots: list[Process] = []
     children: dict[int, list[Process]] = {}
     for process in everything:
         parent = process.ppid
-        if started.get(parent, float("inf")) > process.started or parent == process.pid:
+        before = started.get(parent, never)
+        if before > process.started or (before == process.started and parent >= process.pid):
             roots.append(process)
         elif parent in children:
             children[parent].append(process)
@@ -147,15 +136,10 @@ def _kin(processes: Iterable[Process]) -> tuple[list[Process], dict[int, list[Pr
 
 
 def _subtree(process: Process, children: dict[int, list[Process]]) -> list[Process]:
-    """A process and all below it, each once."""
-    found, seen, ahead = [], {process.pid}, [process]
-    while ahead:
-        one = ahead.pop()
-        found.append(one)
-        for child in children.get(one.pid, ()):
-            if child.pid not in seen:
-                seen.add(child.pid)
-                ahead.append(child)
+    """A process and all below it."""
+    found = [process]
+    for one in found:
+        found += children.get(one.pid, ())
     return found
 
 

@@ -11,20 +11,16 @@ from textual.strip import Strip
 
 from engine.snapshot import Process, Snapshot
 from tui.look import Look
-from tui.widgets.filter_values import FilterError
 from tui.widgets.paint import Row, fit, frame
-from tui.widgets.panel import Panel
 from tui.widgets.process_columns import BY_KEY, Column, visible_columns
-from tui.widgets.process_entry import PROMPTS, Entry, Kind
-from tui.widgets.process_filter import Filter, parse_filter
-from tui.widgets.process_listing import Listing
 from tui.widgets.process_rows import Mark, process_row
+from tui.widgets.process_typing import TypingPanel
 
 _SIDEWAYS = 8
 """Characters by which the commands move."""
 
 
-class ProcessTable(Panel):
+class ProcessTable(TypingPanel):
     """Draws just the rows that are seen. A row whose process did nothing is not even drawn again."""
 
     can_focus = True
@@ -38,15 +34,9 @@ class ProcessTable(Panel):
 
     def __init__(self, look: Look, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
         super().__init__(look, id=id)
-        self.listing = Listing()
-        self.entry: Entry | None = None
-        """What is being typed."""
-        self._snapshot: Snapshot | None = None
         self._offset = 0
         self._sideways = 0
         self._columns: tuple[str, ...] = ()
-        self._search: Filter | None = None
-        self._told = ""
         self._drawn_as: tuple[object, ...] = ()
         self._cache: dict[int, tuple[Process, Mark, Strip]] = {}
 
@@ -54,7 +44,6 @@ class ProcessTable(Panel):
 
     def show(self, snapshot: Snapshot) -> None:
         """Show a new sample; the cursor keeps its row, or its process while it follows one."""
-        self._snapshot = snapshot
         self.listing.show(snapshot)
         self.renew()
 
@@ -92,12 +81,6 @@ class ProcessTable(Panel):
         """The columns that there is room for now."""
         return visible_columns(self._inner_width, self._columns, self.listing.told)
 
-    def jump(self, pid: int) -> bool:
-        """Put the cursor on a process and follow it, dropping what hides it; false if it is gone."""
-        found = self.listing.jump(pid)
-        self.renew(moved=found)
-        return found
-
     def move(self, step: int) -> None:
         """Move the cursor by some rows."""
         self.listing.move_to(self.listing.cursor + step)
@@ -119,78 +102,6 @@ class ProcessTable(Panel):
             listing.move_to(listing.cursor + 1)
         self.renew()
 
-    # -- typing
-
-    def type(self, kind: Kind) -> None:
-        """Begin to type a filter (on with the one there is), something to search for, or a pid."""
-        self.entry = Entry(kind, self.listing.filter_text if kind == "filter" else "")
-        self._told = ""
-        self.redraw()
-
-    def set_filter(self, text: str) -> None:
-        """Show just the processes that match."""
-        self.listing.set_filter(text)
-        if self.entry is not None and self.entry.kind == "filter":
-            self.entry.text = text
-        self.renew()
-
-    def find_next(self, step: int = 1, *, here: bool = False) -> None:
-        """Go to the next match of what was searched for; with nothing searched for, ask."""
-        if self._search is None or not self._search.text.strip():
-            if self.entry is None:
-                self.type("search")
-            return
-        try:
-            self._told = "" if self.listing.seek(self._search, step, here=here) else "not found"
-        except FilterError as error:
-            self._told = str(error)
-        self.renew(moved=True)
-
-    def _typed(self, entry: Entry) -> None:
-        """Something was typed: it takes effect at once."""
-        self._told = ""
-        if entry.kind == "filter":
-            self.set_filter(entry.text)
-        elif entry.kind == "search":
-            try:
-                self._search = parse_filter(entry.text, self._memory_total)
-            except FilterError as error:
-                self._told = str(error)
-            else:
-                self.find_next(here=True)
-        elif entry.text and not self.jump(int(entry.text)):
-            self._told = "no such process"
-        self.redraw()
-
-    def on_key(self, event: events.Key) -> None:
-        """While something is being typed every printable key belongs to it."""
-        entry = self.entry
-        if entry is None:
-            return
-        match event.key:
-            case "escape":
-                self.entry = None
-                if entry.kind == "filter":
-                    self.set_filter("")
-            case "f3" | "ctrl+f" if entry.kind == "search":
-                self.find_next()
-            case "enter" | "up" | "down" | "tab":
-                self.entry = None
-            case _ if entry.edit(event):
-                self._typed(entry)
-            case _:
-                return
-        self.redraw()
-        event.stop()
-        event.prevent_default()
-
-    def on_paste(self, event: events.Paste) -> None:
-        """Text pasted while something is being typed belongs to it."""
-        if self.entry is not None and event.text:
-            self.entry.add(event.text)
-            self._typed(self.entry)
-            event.stop()
-
     # -- drawing
 
     @property
@@ -205,27 +116,26 @@ class ProcessTable(Panel):
     def _seen_rows(self) -> int:
         return max(1, self.size.height - 1 - 2 * self._boxed)
 
-    @property
-    def _memory_total(self) -> int:
-        return self._snapshot.memory.total_bytes if self._snapshot else 0
-
     def draw(self, width: int, height: int) -> list[Strip]:
         """Title, column heads, rows."""
         boxed, look = self._boxed, self.look
         inner = width - 2 * boxed
         columns = self.shown_columns
-        drawn_as = (columns, width, self.has_focus, boxed, self._sideways, self._memory_total, self.listing.mode)
+        drawn_as = (columns, width, self.has_focus, boxed, self._sideways, self.listing.memory_total, self.listing.mode)
         if drawn_as != self._drawn_as:
             self._cache.clear()
             self._drawn_as = drawn_as
         edge = Segment(look.glyphs.vertical, look.frame_focus if self.has_focus else look.frame)
         side = [edge] if boxed else []
         rows = [self._strip(at, columns, inner, side) for at in self._shown()]
+        if not rows and self.listing.filter_text:
+            hint = Row(look).add(" no process matches", look.dim).strip(inner)
+            rows = [Strip([*side, *hint, *side], width)]
         head = self._head(columns, inner)
         if not boxed:
             return ([head.strip(inner), *rows] + [Strip.blank(width, look.text)] * height)[:height]
         right = Row(look).add(self.problem or self._order(), look.bad if self.problem else look.dim)
-        title = fit(look, self._title(), max(0, width - right.cells - 12)).rstrip()
+        title = self._title(max(0, width - right.cells - 12))
         top, first, bottom = frame(look, (width, 3), title, [head], right=right, focused=self.has_focus)
         blank = Strip([*side, *Strip.blank(inner, look.text), *side], width)
         return [*([top, first, *rows] + [blank] * height)[: height - 1], bottom]
@@ -233,24 +143,16 @@ class ProcessTable(Panel):
     def _shown(self) -> range:
         return range(self._offset, min(len(self.listing.rows), self._offset + self._seen_rows))
 
-    @property
-    def problem(self) -> str:
-        """What is wrong with what was typed, in a few words."""
-        return self._told or self.listing.problem
-
-    def _typing(self) -> str:
-        entry, text = self.entry, self.listing.filter_text
-        if entry is not None:
-            return f"{PROMPTS[entry.kind]}{entry.text}_"
-        return f"/{text}" if text else ""
-
-    def _title(self) -> str:
+    def _title(self, room: int) -> str:
+        """What is shown, and the end of what is typed."""
         listing = self.listing
         matched = sum(map(len, listing.members.values())) if listing.members else len(listing.rows)
         title = f"processes {listing.total}"
         if listing.filter_text:
             title = f"processes {matched - len(listing.context)} of {listing.total}"
-        return "  ".join([title, *self._state(), self._typing()]).rstrip()
+        title = "  ".join([title, *self._state()])
+        typing = self.typing(room - len(title) - 2)
+        return fit(self.look, f"{title}  {typing}", room).rstrip()
 
     def _state(self) -> list[str]:
         listing = self.listing
@@ -269,7 +171,7 @@ class ProcessTable(Panel):
 
     def _head(self, columns: tuple[Column, ...], width: int) -> Row:
         look, row = self.look, Row(self.look)
-        typing = self._typing()
+        typing = self.typing(max(8, width - len(self.problem) - 4))
         if not self._boxed and (typing or self.problem):
             return row.add(f" {typing}", look.accent).add(f"  {self.problem}", look.bad)
         fixed = sum(column.width + 1 for column in columns if column.width)
@@ -303,7 +205,7 @@ class ProcessTable(Panel):
         cached = self._cache.get(process.pid)
         if cached is not None and not chosen and cached[0] == process and cached[1] == mark:
             return cached[2]
-        row = process_row(look, process, columns, width, self._memory_total, mark, self._sideways).strip(width)
+        row = process_row(look, process, columns, width, self.listing.memory_total, mark, self._sideways).strip(width)
         if chosen:
             return Strip([*side, Segment(row.text, look.cursor), *side], width + 2 * len(side))
         strip = Strip([*side, *row, *side], width + 2 * len(side))
@@ -312,12 +214,7 @@ class ProcessTable(Panel):
         self._cache[process.pid] = (process, mark, strip)
         return strip
 
-    # -- focus, size and mouse
-
-    def on_blur(self) -> None:
-        """Typing ends when the keys go elsewhere; not when it is the terminal that loses them for a while."""
-        if self.app.app_focus:
-            self.entry = None
+    # -- size and mouse
 
     def on_resize(self) -> None:
         """Keep the cursor in sight."""
