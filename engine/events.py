@@ -10,7 +10,8 @@ from engine.finding import Finding
 from engine.report import Analysis, Answer, Source, Trigger
 from engine.snapshot import Snapshot
 
-ModelState = Literal["none", "loading", "ready", "failed"]
+ModelState = Literal["none", "loading", "ready", "idle", "failed"]
+"""``idle``: unloaded to save memory; a request loads the model again, unless its detail says otherwise."""
 
 
 class SnapshotTaken(Struct, frozen=True, eq=False):

@@ -7,6 +7,7 @@ kernel can give without swapping (``MemAvailable`` of ``/proc/meminfo``), or les
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -25,15 +26,18 @@ SMALLEST_CONTEXT = 512
 MICRO_BATCH = 256
 """Tokens that llama.cpp evaluates at once: as fast as more, and a cancel waits for the shorter steps."""
 
+_BLOCK = 32  # values of a head that q8_0 and q4_0 pack together
+_BITS = {"Q8_0": 8.5, "Q6_K": 6.6, "Q5_K_M": 5.7, "Q4_K_M": 4.9, "Q3_K_M": 3.9, "Q2_K": 3.2}
+"""Bits that a weight takes in the usual quantizations, all tensors of a model averaged."""
 _STEP = 256  # llama.cpp rounds a context up to a multiple of this
 _F32 = 4
 _LIBRARY_BYTES = 24 << 20  # llama.cpp itself and its vocabulary tables
 _UNLIMITED = 1 << 60  # cgroup v1 says "no limit" by a number near 2**63
 
 
-CacheType = Literal["f16", "q8_0", "f32"]
+CacheType = Literal["f16", "q8_0", "q4_0", "f32"]
 """Number format of the context's keys and values; ``f32`` is exact however texts are batched, for twice the memory."""
-CACHE_BYTES: dict[CacheType, float] = {"f16": 2.0, "q8_0": 34 / 32, "f32": 4.0}
+CACHE_BYTES: dict[CacheType, float] = {"f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32, "f32": 4.0}
 
 
 class LoadPlan(Struct, frozen=True):
@@ -62,34 +66,71 @@ def plan(
     *,
     threads: int | None = None,
     slots: int = 4,
-    cache_type: CacheType = "f16",
+    cache_type: CacheType | None = None,
     proc: Path = Path("/proc"),
     cgroup: Path = Path("/sys/fs/cgroup"),
 ) -> LoadPlan:
-    """Choose the context and the threads; the context shrinks, by halves, until it fits.
+    """Choose the context, its number format and the threads, so that the model fits.
 
-    ``wanted_context`` is in tokens; without it, it is the model's own but at most ``DEFAULT_CONTEXT``. Raises
-    :class:`ModelError` with the numbers when not even the smallest context fits.
+    ``wanted_context`` is in tokens; without it, it is the model's own but at most ``DEFAULT_CONTEXT``. Where f16 does
+    not fit, q8_0 is tried, which costs hardly any quality; then the context shrinks by halves; q4_0 is the last
+    resort. A ``cache_type`` that is given is kept. Raises :class:`ModelError` with the numbers, and the nearest that
+    would fit, when not even the smallest context does.
     """
     free = free_bytes(proc, cgroup)
     context = _rounded(wanted_context or min(header.context_length or DEFAULT_CONTEXT, DEFAULT_CONTEXT))
     smallest = min(SMALLEST_CONTEXT, context)
-    while True:
+    least = None
+    for tokens, kind in _choices(header, context, smallest, cache_type):
         chosen = LoadPlan(
-            context=context,
+            context=tokens,
             threads=threads or default_threads(),
             slots=slots,
-            cache_type=cache_type,
+            cache_type=kind,
             weights_bytes=header.tensor_bytes,
-            context_bytes=context_bytes(header, context, cache_type),
-            compute_bytes=compute_bytes(header, context, slots),
+            context_bytes=context_bytes(header, tokens, kind),
+            compute_bytes=compute_bytes(header, tokens, slots),
             free_bytes=free,
         )
         if chosen.needed_bytes <= free:
             return chosen
+        least = chosen if least is None or chosen.needed_bytes < least.needed_bytes else least
+    assert least is not None
+    raise ModelError(_refusal(header, least))
+
+
+def _choices(
+    header: GgufHeader, context: int, smallest: int, kind: CacheType | None
+) -> Iterator[tuple[int, CacheType]]:
+    """Contexts and formats, the best first."""
+    blocks = header.key_length % _BLOCK == 0 and header.value_length % _BLOCK == 0
+    kinds: list[CacheType] = [kind] if kind else ["f16", "q8_0"] if blocks else ["f16"]
+    while True:
+        yield from ((context, each) for each in kinds)
         if context <= smallest:
-            raise ModelError(_refusal(header, chosen))
+            break
         context = max(smallest, _rounded(context // 2))
+    if kind is None and blocks:
+        yield context, "q4_0"
+
+
+def describe(header: GgufHeader, chosen: LoadPlan) -> str:
+    """The plan in lines for an operator, with its numbers."""
+    bits = 8 * header.tensor_bytes / header.parameters if header.parameters else 0.0
+    billions = header.parameters / 1e9
+    spare = chosen.free_bytes - chosen.needed_bytes
+    trained = f" (trained on {header.context_length})" if header.context_length else ""
+    return "\n".join(
+        [
+            f"{header.name}: {billions:.2f} billion parameters, {header.quantization}, {bits:.1f} bits a weight",
+            f"weights   {readable(chosen.weights_bytes)}, mapped from the file, dropped under pressure",
+            f"context   {readable(chosen.context_bytes)} for {chosen.context} tokens in {chosen.cache_type}{trained}, "
+            f"shared by {chosen.slots} texts",
+            f"compute   {readable(chosen.compute_bytes)}, {chosen.threads} thread{'' if chosen.threads == 1 else 's'}",
+            f"together  {readable(chosen.needed_bytes)} of {readable(chosen.free_bytes)} that are free, "
+            f"{readable(spare)} stay",
+        ]
+    )
 
 
 def _rounded(context: int) -> int:
@@ -100,9 +141,22 @@ def _refusal(header: GgufHeader, smallest: LoadPlan) -> str:
     return (
         f"The model {inert(str(header.path))} needs {readable(smallest.needed_bytes)} "
         f"({readable(smallest.weights_bytes)} of weights, {readable(smallest.context_bytes)} for a context of "
-        f"{smallest.context} tokens, {readable(smallest.compute_bytes)} to compute) and "
-        f"{readable(smallest.free_bytes)} is free: choose a smaller quantization or model, or free some memory."
+        f"{smallest.context} tokens in {smallest.cache_type}, {readable(smallest.compute_bytes)} to compute) and "
+        f"{readable(smallest.free_bytes)} is free: {_nearest(header, smallest)}."
     )
+
+
+def _nearest(header: GgufHeader, smallest: LoadPlan) -> str:
+    """What would fit instead."""
+    room = smallest.free_bytes - smallest.context_bytes - smallest.compute_bytes
+    own = 8 * header.tensor_bytes / header.parameters if header.parameters else 0.0
+    fitting = [name for name, bits in _BITS.items() if bits < own and bits * header.parameters / 8 <= room]
+    if fitting:
+        return f"the same model in {fitting[0]} would fit, or free some memory"
+    billions = max(0, room) * 8 / _BITS["Q4_K_M"] / 1e9
+    if billions >= 0.1:
+        return f"a model of up to {billions:.1f} billion parameters in Q4_K_M would fit, or free some memory"
+    return "no model of use would fit, free some memory"
 
 
 def context_bytes(header: GgufHeader, context: int, cache_type: CacheType = "f16") -> int:

@@ -58,6 +58,8 @@ class GgufHeader(Struct, frozen=True):
     value_length: int
     vocabulary: int
     chat_template: str | None
+    header_bytes: int = 0
+    """Where in the file the first tensor's data begins."""
 
 
 def read_header(path: Path) -> GgufHeader:
@@ -189,6 +191,7 @@ def _describe(path: Path, parsed: Parsed, size: int) -> GgufHeader:
             value_length=data.number("attention.value_length", _MAX_WIDTH, width),
             vocabulary=data.count("tokenizer.ggml.tokens"),
             chat_template=data.text("tokenizer.chat_template") or None,
+            header_bytes=parsed.data_start,
         )
     except ModelError as error:
         raise ModelError(f"The model {shown} {error}; download it again.") from None

@@ -28,8 +28,9 @@ class Context:
         parameters = api.llama_context_default_params()
         parameters.n_ctx = plan.context
         parameters.n_batch = parameters.n_ubatch = self.capacity
-        parameters.n_seq_max = plan.slots
-        parameters.n_outputs_max = plan.slots
+        self._spare = plan.slots if model.rewindable else None
+        parameters.n_seq_max = plan.slots + model.rewindable
+        parameters.n_outputs_max = parameters.n_seq_max
         parameters.n_threads = parameters.n_threads_batch = plan.threads
         parameters.kv_unified = True
         parameters.type_k = parameters.type_v = getattr(api, f"GGML_TYPE_{plan.cache_type.upper()}")
@@ -139,3 +140,23 @@ class Context:
     def share(self, source: int, target: int, count: int) -> None:
         """Let ``target``, which is empty, begin with the first ``count`` tokens of ``source``; nothing is copied."""
         self._api.llama_memory_seq_cp(self._memory, source, target, 0, count)
+
+    def state(self, sequence: int, count: int, most: int) -> bytes | None:
+        """Keys and values of the first ``count`` tokens of ``sequence``, if they are at most ``most`` bytes."""
+        api, spare = self._api, self._spare
+        if spare is None:
+            return None
+        self.share(sequence, spare, count)
+        try:
+            size = int(api.llama_state_seq_get_size(self._handle, spare))
+            if not 0 < size <= most:
+                return None
+            room = (ctypes.c_uint8 * size)()
+            return bytes(room) if api.llama_state_seq_get_data(self._handle, room, size, spare) == size else None
+        finally:
+            self.forget(spare)
+
+    def set_state(self, sequence: int, state: bytes) -> bool:
+        """Put what :meth:`state` gave, by the same model and number format, into an empty sequence."""
+        room = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
+        return bool(self._api.llama_state_seq_set_data(self._handle, room, len(state), sequence) == len(state))

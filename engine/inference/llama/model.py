@@ -69,7 +69,8 @@ class Model:
         self._to_piece = quick(api.llama_token_to_piece)
         self._is_end = quick(api.llama_vocab_is_eog)
         self._buffer = ctypes.create_string_buffer(512)
-        self._pieces: dict[int, bytes | None] = {}
+        self.pieces: dict[int, bytes | None] = {}
+        """What :meth:`piece` has found so far."""
         self.vocabulary = int(api.llama_vocab_n_tokens(self._vocab))
         self.add_bos = bool(api.llama_vocab_get_add_bos(self._vocab))
         self.bos = int(api.llama_vocab_bos(self._vocab))
@@ -82,7 +83,7 @@ class Model:
         }
         """Whether it writes in channels, as gpt-oss does."""
         if self.harmony:
-            self._pieces = {
+            self.pieces = {
                 token: mark.encode() for mark, token in marks.items() if not self._is_end(self._vocab, token)
             }
 
@@ -147,9 +148,9 @@ class Model:
     def piece(self, token: int) -> bytes | None:
         """The bytes that ``token`` writes, empty for a control token, or ``None`` if it ends the text."""
         try:
-            return self._pieces[token]
+            return self.pieces[token]
         except KeyError:
-            found = self._pieces[token] = None if self._is_end(self._vocab, token) else self._spell(token)
+            found = self.pieces[token] = None if self._is_end(self._vocab, token) else self._spell(token)
             return found
 
     def _spell(self, token: int) -> bytes:

@@ -10,35 +10,41 @@ from queue import Empty, SimpleQueue
 from engine.errors import GenerationError, TelltopError
 from engine.inference.fit import LoadPlan
 from engine.inference.llama.batch import Batch
-from engine.inference.llama.choice import NONE, Candidates
 from engine.inference.llama.context import ABORTED, DONE, FULL, Context
 from engine.inference.llama.job import INTERVAL_S, Job
 from engine.inference.llama.library import log
 from engine.inference.llama.model import Model
 from engine.inference.llama.pace import Pace
+from engine.inference.llama.prefixes import Prefixes
+from engine.inference.llama.prompts import Prompts
 from engine.inference.llama.run import Run
 from engine.inference.llama.sampling import grammar, sampler
 from engine.inference.llama.slots import Slot, Slots
-from engine.inference.protocol import TokenLogprob
+from engine.inference.llama.writer import Writer
 
 MOST_WAITING = 32
 """Requests that may wait for a slot."""
-
-Prompt = Callable[[Job], list[int]]
 
 
 class Scheduler:
     """Runs in the one thread that owns the model; :meth:`submit`, :meth:`cancel` and :meth:`stop` are for all."""
 
-    def __init__(self, model: Model, plan: LoadPlan, prompt: Prompt) -> None:
-        """``prompt`` makes the tokens of a request or raises :class:`TelltopError`."""
+    def __init__(
+        self, model: Model, plan: LoadPlan, prompts: Prompts, kept: Callable[[Context], Prefixes] | None = None
+    ) -> None:
+        """``kept`` gives the beginnings of prompts on disk."""
         self._model = model
-        self._prompt = prompt
+        self._prompts = prompts
         self._context = Context(model, plan)
         self._slots = Slots(self._context, plan.slots, rewindable=model.rewindable)
         self._pace = Pace(self._context.capacity)
         self._batch = Batch(self._context, self._slots, self._pace)
-        self._candidates: Candidates | None = None
+        self._writer = Writer(model, self._context)
+        self._prefixes = kept(self._context) if kept else None
+        self._newest: Job | None = None
+        """The last one with instructions at its beginning: when there is time, those are kept."""
+        if self._prefixes is not None:
+            self._prefixes.restore(self._slots)
         self._inbox: SimpleQueue[Job | None] = SimpleQueue()
         self._waiting: list[tuple[tuple[int, int], Run | Job]] = []
         self._runs: list[Run] = []
@@ -71,19 +77,26 @@ class Scheduler:
         self._context.abort()
         self._inbox.put(None)
 
-    def run(self, idle_s: float | None = None) -> None:
-        """Work until stopped, or for ``idle_s`` seconds without a request; asleep while there is nothing to do."""
+    def resting(self) -> bool:
+        """Whether there is nothing to do, not even in the inbox."""
+        return not (self._runs or self._waiting) and self._inbox.empty()
+
+    def run(self, idle_s: float | None = None) -> bool:
+        """Work until stopped, asleep while there is nothing to do; false if ``idle_s`` seconds passed without any."""
         inbox = self._inbox
         while not self._stopping:
             idle = not (self._runs or self._waiting)
+            if idle and self._newest is not None and inbox.empty():
+                self._keep()
             if idle or not inbox.empty():  # every request and every cancel comes through it
-                if not self._receive(block=idle, timeout=idle_s):
-                    return
+                if not self._receive(block=idle, timeout=idle_s if idle else None):
+                    return False
                 self._drop_cancelled()
             if self._waiting:
                 self._admit()
             if self._runs and not self._stopping:
                 self._step()
+        return True
 
     def close(self, sentence: str) -> None:
         """Fail everything that is left with ``sentence`` and free the context; in the thread that ran."""
@@ -94,8 +107,7 @@ class Scheduler:
         for _, waiting in self._waiting:
             self._discard(waiting).fail(sentence)
         self._waiting.clear()
-        if self._candidates is not None:
-            self._candidates.free()
+        self._writer.free()
         self._context.free()
 
     def _receive(self, *, block: bool, timeout: float | None = None) -> bool:
@@ -149,7 +161,7 @@ class Scheduler:
     def _begin(self, job: Job) -> Run | None:
         sampling = job.request.sampling
         try:
-            tokens = self._prompt(job)
+            tokens = self._prompts(job)
             if len(tokens) >= self._context.size:
                 raise GenerationError(
                     f"The prompt has {len(tokens)} tokens and the context holds {self._context.size}: "
@@ -165,12 +177,26 @@ class Scheduler:
             run.free()
             job.fail(str(error))
             return None
+        if job.request.messages and job.request.messages[0].role == "system":
+            self._newest = job
         if run.most < 1:
             job.admitted(len(tokens), 0)
-            self._limit(run)
+            self._writer.limit(run)
             run.free()
             return None
         return run
+
+    def _keep(self) -> None:
+        """Nothing is asked: keep the beginning of the last prompt, if reading it again would take long."""
+        job, self._newest = self._newest, None
+        if job is None or self._prefixes is None:
+            return
+        try:
+            lead = self._prompts.lead(job)
+        except TelltopError:  # a template that fails without a conversation: then nothing is kept
+            return
+        if self._pace.takes(len(lead)) >= self._prefixes.worth_s:
+            self._prefixes.keep(lead, self._slots)
 
     def _step(self) -> None:
         """Evaluate one batch and deal with what came of it."""
@@ -210,6 +236,7 @@ class Scheduler:
         else:
             self._pace.wrote(now - started)
         ended = []
+        write = self._writer.write
         for run in self._runs:
             count = run.chunk
             if not count:
@@ -219,63 +246,10 @@ class Scheduler:
                 held.append(tokens[len(held)])
             else:
                 held.extend(tokens[len(held) : len(held) + count])
-            if len(held) == len(tokens) and self._write(run, now):
+            if len(held) == len(tokens) and write(run, now):
                 ended.append(run)
         for run in ended:
             self._end(run)
-
-    def _write(self, run: Run, now: float) -> bool:
-        """Choose and send one token; true if the text is at its end."""
-        job, logprob = run.job, None
-        if run.plain:
-            token = self._context.sample(run.chain, run.place)
-        else:
-            token, logprob = self._choose(run)
-            if token == NONE:
-                job.fail("The grammar admits nothing that this model could write next: change the grammar.")
-                return True
-        piece = self._model.piece(token)
-        if piece is None:
-            job.finish("stop")
-            return True
-        run.tokens.append(token)
-        job.wrote(piece, now, logprob)
-        if job.cancelled:  # nobody is there any more to send it to
-            return True
-        if job.stopped:
-            if run.grammar is not None:
-                job.fail("A stop string cut the text before it obeyed its grammar: use another stop string.")
-            else:
-                job.finish("stop")
-            return True
-        if job.written >= run.most or len(run.tokens) >= self._context.size:
-            self._limit(run)
-            return True
-        return False
-
-    def _choose(self, run: Run) -> tuple[int, TokenLogprob | None]:
-        if self._candidates is None:
-            self._candidates = Candidates(self._model)
-        logits = self._context.logits(run.place)
-        token = self._candidates.choose(run.chain, run.grammar, logits)
-        wanted = run.top is not None and token != NONE
-        return token, self._candidates.logprob(token, run.top or 0, logits) if wanted else None
-
-    def _limit(self, run: Run) -> None:
-        """The text has run into a limit; one that obeys a grammar is worth nothing then."""
-        if run.grammar is None or (self._candidates is not None and self._complete(run)):
-            run.job.finish("length")
-        else:
-            run.job.fail(
-                f"The text was cut after {run.job.written} tokens, before it obeyed its "
-                f"{'JSON schema' if run.job.request.sampling.json_schema else 'grammar'}: allow more tokens "
-                "or a longer context."
-            )
-
-    def _complete(self, run: Run) -> bool:
-        """Whether the grammar would let the text end here."""
-        assert self._candidates is not None
-        return self._model.eos >= 0 and self._candidates.admitted(run.grammar, self._model.eos)
 
     def _end(self, run: Run) -> None:
         self._crowded = False
@@ -302,7 +276,7 @@ class Scheduler:
         last = max(self._runs, key=lambda run: run.job.turn)
         self._slots.empty(last.slot)
         if len(self._runs) == 1:
-            self._limit(last)
+            self._writer.limit(last)
             self._end(last)
             return
         self._leave(last)

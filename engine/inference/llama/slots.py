@@ -26,23 +26,23 @@ class Slots:
         self._context = context
         self.rewindable = rewindable
         """Whether a sequence can be cut, and so shared in part."""
-        self._all = [Slot(number) for number in range(count)]
+        self.all = [Slot(number) for number in range(count)]
         self._turn = 0
 
     def free(self) -> int:
         """How many slots nobody holds."""
-        return sum(not slot.taken for slot in self._all)
+        return sum(not slot.taken for slot in self.all)
 
     def take(self, tokens: list[int]) -> Slot:
         """Take a free slot for ``tokens``; afterwards it holds the longest beginning of them that could be kept.
 
         The last token is never among those kept, for its successor is wanted.
         """
-        idle = [slot for slot in self._all if not slot.taken]
+        idle = [slot for slot in self.all if not slot.taken]
         slot = max(idle, key=lambda each: (self._kept(each, tokens), -each.used))
         if 2 * self._kept(slot, tokens) < len(slot.tokens):  # it knows much else that may be wanted again
             slot = min(idle, key=lambda each: each.used)
-        donor = max(self._all, key=lambda each: common(each.tokens, tokens))
+        donor = max(self.all, key=lambda each: common(each.tokens, tokens))
         shared = min(common(donor.tokens, tokens), len(tokens) - 1)
         if self.rewindable and donor is not slot and shared >= self._kept(slot, tokens) + WORTH_SHARING:
             self.share(donor, slot, shared)
@@ -79,7 +79,7 @@ class Slots:
 
     def make_room(self) -> bool:
         """Empty the free slot that was used longest ago; false if none holds anything."""
-        holding = [slot for slot in self._all if not slot.taken and slot.tokens]
+        holding = [slot for slot in self.all if not slot.taken and slot.tokens]
         if not holding:
             return False
         self.empty(min(holding, key=lambda each: each.used))

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from engine.errors import ModelError
-from engine.inference.fit import LoadPlan, context_bytes, default_threads, free_bytes, plan
+from engine.inference.fit import LoadPlan, context_bytes, default_threads, describe, free_bytes, plan
 from engine.inference.gguf import GgufHeader, read_header
 
 GIB = 1 << 30
@@ -83,23 +83,60 @@ def test_a_model_that_fits_gets_the_context_it_wants(node: Node, header: GgufHea
     assert chosen.threads == default_threads() >= 1
 
 
-def test_the_context_shrinks_until_it_fits(node: Node, header: GgufHeader) -> None:
+def test_the_number_format_gives_way_first_then_the_context_then_the_format_again(
+    node: Node, header: GgufHeader
+) -> None:
+    seen = []
+    for mib in range(3000, 2200, -10):
+        node.available(mib << 20)
+        try:
+            chosen = node.plan(header)
+        except ModelError:
+            break
+        assert chosen.needed_bytes <= mib << 20
+        if not seen or seen[-1] != (chosen.context, chosen.cache_type):
+            seen.append((chosen.context, chosen.cache_type))
+    assert seen[:4] == [(4096, "f16"), (4096, "q8_0"), (2048, "f16"), (2048, "q8_0")]
+    assert seen[-2:] == [(512, "q8_0"), (512, "q4_0")]
+
+
+def test_a_number_format_that_was_asked_for_is_kept(node: Node, header: GgufHeader) -> None:
     node.available(int(2.5 * GIB))
-    chosen = node.plan(header)
+    chosen = plan(header, cache_type="f16", proc=node.proc, cgroup=node.cgroup)
+    assert chosen.cache_type == "f16"
     assert 512 <= chosen.context < 4096
-    assert chosen.needed_bytes <= int(2.5 * GIB)
     larger = replace(chosen, context_bytes=context_bytes(header, chosen.context * 2))
     assert larger.needed_bytes > int(2.5 * GIB)
 
 
-def test_what_cannot_fit_is_refused_with_the_numbers(node: Node, header: GgufHeader) -> None:
+def test_heads_that_no_block_divides_are_not_packed(node: Node, header: GgufHeader) -> None:
+    node.available(int(2.5 * GIB))
+    assert node.plan(replace(header, key_length=80, value_length=80)).cache_type == "f16"
+
+
+def test_what_cannot_fit_is_refused_with_the_numbers_and_the_nearest_that_would(node: Node, header: GgufHeader) -> None:
+    header = replace(header, parameters=3_200_000_000)
     node.available(GIB)
     with pytest.raises(ModelError) as caught:
         node.plan(header)
     sentence = str(caught.value)
     assert "2.1 GiB of weights" in sentence
-    assert "56.0 MiB for a context of 512 tokens" in sentence
-    assert "1.0 GiB is free: choose a smaller quantization" in sentence
+    assert "15.8 MiB for a context of 512 tokens in q4_0" in sentence
+    assert "1.0 GiB is free: a model of up to 1.6 billion parameters in Q4_K_M would fit" in sentence
+    node.available(int(2.0 * GIB))
+    with pytest.raises(ModelError, match="the same model in Q4_K_M would fit"):
+        node.plan(header)
+    node.available(GIB // 16)
+    with pytest.raises(ModelError, match="no model of use would fit, free some memory"):
+        node.plan(header)
+
+
+def test_a_plan_is_told_with_its_numbers(node: Node, header: GgufHeader) -> None:
+    node.available(16 * GIB)
+    chosen = node.plan(header)
+    told = describe(header, chosen)
+    for number in ("2.1 GiB", "448 MiB for 4096 tokens in f16 (trained on 131072)", "4 texts", "16.0 GiB"):
+        assert number in told
 
 
 def test_a_small_context_that_was_asked_for_is_not_enlarged(node: Node, header: GgufHeader) -> None:

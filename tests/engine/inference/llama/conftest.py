@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import pytest
@@ -15,6 +16,10 @@ from engine.inference.llama import LlamaEngine
 from engine.inference.protocol import Briefing, Delta, Failed, Finished, Message, Priority, Request, Sampling, Started
 
 from .snapshots import SNAPSHOT
+
+_FOLDER = TemporaryDirectory(prefix="telltop-tests-")
+CACHE = Path(_FOLDER.name)
+"""What engines of one test run remember of their models: not the operator's own folder."""
 
 
 def request(
@@ -84,7 +89,7 @@ def into(states: asyncio.Queue[ModelChanged]) -> Callable[[ModelChanged], None]:
 async def running(path: Path, **options: Any) -> AsyncIterator[LlamaEngine]:
     """An engine that is ready; closed afterwards."""
     states: asyncio.Queue[ModelChanged] = asyncio.Queue()
-    options = {"threads": 1, "cache_type": "f32", **options}  # exact, so that texts can be compared
+    options = {"threads": 1, "cache_type": "f32", "cache": CACHE, **options}  # exact, so that texts can be compared
     engine = LlamaEngine(path, on_state=into(states), **options)
     engine.start()
     try:

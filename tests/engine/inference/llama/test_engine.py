@@ -21,7 +21,7 @@ from engine.inference.llama.job import INTERVAL_S
 from engine.inference.protocol import Backend, Delta, Failed, Finished, Generation, Priority, Started
 from tests.tiny_gguf import write_tiny_gguf
 
-from .conftest import Start, collect, into, request, running, settled
+from .conftest import CACHE, Start, collect, into, request, running, settled
 
 
 async def test_writes_to_its_limit_and_says_how_fast(engine: LlamaEngine) -> None:
@@ -180,7 +180,7 @@ async def test_too_many_requests_are_refused(start: Start, tiny_gguf: Path) -> N
 
 
 async def test_before_it_is_ready_and_after_it_is_closed_the_answer_is_a_sentence(tiny_gguf: Path) -> None:
-    engine = LlamaEngine(tiny_gguf, on_state=lambda _: None)
+    engine = LlamaEngine(tiny_gguf, cache=CACHE, on_state=lambda _: None)
     assert engine.state == ModelChanged("none", "tiny")
     assert (await collect(engine, request())).failed == Failed(
         "The model is not loaded yet: ask again when it is ready."
@@ -209,7 +209,7 @@ async def test_closing_while_it_writes_ends_the_text_with_a_sentence(tiny_gguf: 
 def test_closing_at_any_moment_of_a_load(tiny_gguf: Path) -> None:
     for reports in range(4):
         seen: SimpleQueue[ModelChanged] = SimpleQueue()
-        engine = LlamaEngine(tiny_gguf, on_state=seen.put, threads=1)
+        engine = LlamaEngine(tiny_gguf, cache=CACHE, on_state=seen.put, threads=1)
         engine.start()
         for _ in range(reports):
             seen.get()
@@ -241,7 +241,7 @@ async def test_native_log_lines_never_reach_the_terminal(
             await collect(engine, request())
         broken = write_tiny_gguf(tmp_path / "foo.gguf", architecture="foo")
         states: asyncio.Queue[ModelChanged] = asyncio.Queue()
-        other = LlamaEngine(broken, on_state=into(states))
+        other = LlamaEngine(broken, cache=CACHE, on_state=into(states))
         other.start()
         state = await settled(other, states)
         other.close()
