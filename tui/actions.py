@@ -30,6 +30,8 @@ _SHOWN = {
     "ctrl+f": "^F",
     "ctrl+b": "^B",
     "ctrl+g": "^G",
+    "shift+f3": "S-F3",
+    "f15": "S-F3",  # what xterm and its kin send for it
     "left": "Left",
     "right": "Right",
     "up": "Up",
@@ -106,7 +108,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("filter_user", ("u",), "Filter by user", "Processes"),
     Action("search", ("f3",), "Go to the next match, or type what to search for", "Processes"),
     Action("search_anew", ("ctrl+f",), "Search for something, without hiding the rest", "Processes"),
-    Action("search_back", ("shift+f3", "f15", "ctrl+b"), "Go to the match before", "Processes"),
+    Action("search_back", ("ctrl+b", "shift+f3", "f15"), "Go to the match before", "Processes"),
     Action("goto", ("number_sign", "ctrl+g"), "Go to a process by its pid", "Processes"),
     Action("tag", ("space",), "Tag the process; what is done is then done to all tagged", "Processes"),
     Action("untag", ("backspace",), "Take all tags away", "Processes"),

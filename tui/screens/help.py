@@ -38,7 +38,7 @@ class HelpScreen(ModalScreen[None]):
         for group, actions in by_group(read_only=self._read_only):
             pieces.append(Content.styled(f"{group}\n", "bold"))
             for action in actions:
-                keys = " ".join(show_key(key) for key in action.keys)
+                keys = " ".join(dict.fromkeys(map(show_key, action.keys)))
                 pieces.append(Content(f"  {keys:<10} {action.help}\n"))
             pieces.append(Content("\n"))
         return Content("").join(pieces)
