@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import logging
 import os
@@ -13,6 +14,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import httpx
 from msgspec import Struct
@@ -63,7 +65,7 @@ def pull(spec: str, folder: Path, *, bar: bool, say: Callable[[str], None]) -> P
         staging.mkdir(parents=True, exist_ok=True)
         _check_space(staging, missing)
         say(f"downloading {len(missing)} file(s), {readable(sum(file.bytes for file in missing))}, from {repository}")
-        fetched = [(file, _checked(hub.fetch(file.name, staging), file)) for file in missing]
+        fetched = [(file, _checked(hub.fetch(file, staging), file)) for file in missing]
         if len(files) == 1:
             _readable(fetched[0][1])
         for file, path in fetched:
@@ -107,10 +109,34 @@ class _Hub:
                 out.append(Remote(each.rfilename, (each.lfs.size if each.lfs else each.size) or 0, digest))
         return sorted(out, key=lambda file: file.name)
 
-    def fetch(self, name: str, staging: Path) -> Path:
-        """Download one file, or the rest of it."""
-        path = self._library.hf_hub_download(self._repository, name, revision=self._revision, local_dir=staging)
-        return Path(path)
+    def fetch(self, file: Remote, staging: Path) -> Path:
+        """Download a file, or the rest of it: what a former run left is kept, which the library's own way forgets."""
+        from huggingface_hub.file_download import http_get
+
+        target = staging / Path(file.name).name
+        if target.exists() and target.stat().st_size == file.bytes:
+            return target
+        part = target.with_name(f"{target.name}.{file.sha256[:16] or self._revision}.part")
+        url = self._library.hf_hub_url(self._repository, file.name, revision=self._revision)
+        with part.open("ab") as stream:
+            _alone(stream, file)
+            if stream.tell() > file.bytes:
+                stream.truncate(0)
+            token = self._library.get_token()
+            headers = {"authorization": f"Bearer {token}"} if token else {}
+            http_get(url, stream, resume_size=stream.tell(), headers=headers, expected_size=file.bytes or None)
+            stream.flush()
+            os.fsync(stream.fileno())
+            part.replace(target)
+        return target
+
+
+def _alone(stream: IO[bytes], file: Remote) -> None:
+    """Raises ModelError if another process downloads the same file."""
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ModelError(f"The file {file.name} is being downloaded by another telltop: wait for that.") from None
 
 
 @contextmanager
@@ -124,7 +150,7 @@ def _sentences(repository: str) -> Iterator[None]:
         reason = inert(str(error), 160) or type(error).__name__
         raise ModelError(f"The download from {repository} broke off ({reason}): run it again, it goes on.") from error
     except ValueError as error:
-        raise ModelError(f"The hub's answer about {repository} makes no sense ({inert(str(error), 160)}).") from error
+        raise ModelError(f"The download from {repository} is not possible ({inert(str(error), 160)}).") from error
 
 
 def _of_system(error: OSError, repository: str) -> str:
@@ -204,8 +230,6 @@ def _readable(path: Path) -> None:
 
 
 def _put(path: Path, target: Path, file: Remote) -> None:
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())
     if file.sha256:
         target.with_name(target.name + SUMS).write_text(f"{file.sha256}  {target.name}\n")
     path.replace(target)
