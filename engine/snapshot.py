@@ -386,6 +386,20 @@ class ShortLived(Struct, frozen=True):
     """Pid of the parent of the last of them."""
 
 
+class OpenFiles(Struct, frozen=True):
+    """How many files one process has open, of how many that it may, from ``/proc/PID/fd`` and ``limits``."""
+
+    pid: int
+    count: int
+    limit: int | None = None
+    """The soft limit; ``None`` where there is none, or it may not be seen."""
+
+    @property
+    def percent(self) -> float:
+        """Open files, percent of the limit; 0 without one."""
+        return 100.0 * self.count / self.limit if self.limit else 0.0
+
+
 class Turnover(Struct, frozen=True):
     """How many tasks began and ended."""
 
@@ -476,5 +490,7 @@ class Snapshot(Struct, frozen=True, eq=False):
     sensors: tuple[Sensor, ...] = ()
     battery: Battery | None = None
     logins: tuple[Login, ...] = ()
+    open_files: tuple[OpenFiles, ...] = ()
+    """Processes with many open files: those nearest to their limits and those with the most; renewed every 2 s."""
     failed_units: tuple[str, ...] | None = None
     """Systemd's units that failed, renewed every 60 s; ``None`` where systemd does not run the node."""

@@ -61,7 +61,7 @@ def disk_full(stage: Stage) -> None:
             while True:
                 file.write(chunk)
                 os.fsync(file.fileno())
-                time.sleep(0.02)
+                time.sleep(0.03)
         stage.forever()
 
 
@@ -192,6 +192,6 @@ def _removed(group: Path) -> None:
         try:
             group.rmdir()
         except OSError:
-            time.sleep(0.02)
+            time.sleep(0.03)
         else:
             return

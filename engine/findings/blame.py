@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from operator import itemgetter
 
 from engine.finding import Culprit
+from engine.findings.census import census
 from engine.findings.naming import quoted
 from engine.snapshot import Process, Snapshot
 from engine.telemetry.history import History
@@ -63,11 +64,10 @@ def by_io(history: History, seconds: float = 4.0) -> list[Weighted]:
     newest: dict[int, Process] = {}
     for snapshot in history.recent(seconds):
         own = snapshot.self_use.pid
-        for process in snapshot.processes:
-            if process.read_bytes_s or process.write_bytes_s:
-                pid = process.pid
-                moved[pid] = moved.get(pid, 0.0) + (process.read_bytes_s or 0.0) + (process.write_bytes_s or 0.0)
-                newest[pid] = process
+        for process in census(snapshot).movers:
+            pid = process.pid
+            moved[pid] = moved.get(pid, 0.0) + (process.read_bytes_s or 0.0) + (process.write_bytes_s or 0.0)
+            newest[pid] = process
     moved.pop(own, None)
     return [(amount, newest[pid]) for pid, amount in moved.items()] or by_waiting(history, seconds)
 
@@ -79,9 +79,8 @@ def by_waiting(history: History, seconds: float = 5.0) -> list[Weighted]:
     newest: dict[int, Process] = {}
     for snapshot in history.recent(seconds):
         own = snapshot.self_use.pid
-        for process in snapshot.processes:
-            if process.state == "D" and not process.kernel:
-                waits[process.pid] = waits.get(process.pid, 0) + 1
-                newest[process.pid] = process
+        for process in census(snapshot).waiting:
+            waits[process.pid] = waits.get(process.pid, 0) + 1
+            newest[process.pid] = process
     waits.pop(own, None)
     return [(float(count), newest[pid]) for pid, count in waits.items()]

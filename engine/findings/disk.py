@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from engine.finding import Culprit
 from engine.findings.blame import Weighted, blame, by_io, named
+from engine.findings.census import census
 from engine.findings.condition import Condition, Figure, numbered
 from engine.findings.naming import PATH_LIMIT, quoted
 from engine.findings.settings import MIB, Settings
 from engine.snapshot import Disk, Filesystem, Process, Snapshot
 from engine.telemetry.history import History
 from engine.units import percent, rate, size, span
-
-_MARKS = 8
 
 
 def disk_saturated(history: History, settings: Settings) -> list[Condition]:
@@ -105,12 +104,12 @@ def _filling(history: History, system: Filesystem) -> tuple[float, tuple[Culprit
         return max(0.0, speed), ()
     written: dict[int, float] = {}
     newest: dict[int, Process] = {}
-    marks = recent[:: max(1, len(recent) // _MARKS)]
-    for snapshot in marks:
-        for process in snapshot.processes:
+    for snapshot in recent:
+        for process in census(snapshot).movers:
             if process.write_bytes_s:
-                written[process.pid] = written.get(process.pid, 0.0) + process.write_bytes_s
+                gone = process.write_bytes_s * snapshot.interval_s
+                written[process.pid] = written.get(process.pid, 0.0) + gone
                 newest[process.pid] = process
     written.pop(now.self_use.pid, None)
-    shares: list[Weighted] = [(total / len(marks), newest[pid]) for pid, total in written.items()]
-    return speed, blame([pair for pair in shares if pair[0] > 0.2 * speed])
+    shares: list[Weighted] = [(total / seconds, newest[pid]) for pid, total in written.items()]
+    return speed, blame([pair for pair in shares if pair[0] > 0.1 * speed])

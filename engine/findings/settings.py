@@ -96,6 +96,23 @@ class Settings(Struct, frozen=True):
     zombies: Limits = Limits(4, 6, 200)
     """``zombies``: the sample configuration of Nagios warns above 5 (``check_procs -w 5 -c 10 -s Z``). They hold a pid
     and nothing else, so critical is where they begin to eat the pid space of a small container."""
+    storm: Limits = Limits(60, 100, 2000, fire_s=3.0)
+    """``fork_storm``: processes of one name that are younger than 12 s, for each 8 cores (and for fewer). ``make -j``
+    is advised with as many jobs as cores, so that a hundred of one name is ten times a build; systemd's ``TasksMax``
+    for a user (33 % of the limit) and the kernel's pid space (32768) are far above it still."""
+    flood: Limits = Limits(60.0, 100.0, 2000.0)
+    """``short_job_flood``: processes of one name a second that begin and end between two samples. A fork and exec
+    costs about 1 ms of a core (lmbench's lat_proc), so that 100 of them take a tenth of one for nothing; a configure
+    script starts as many, but of many names."""
+    descriptors: Limits = Limits(75.0, 80.0, 95.0, fire_s=4.0)
+    """``fd_exhaustion``: percent of ``RLIMIT_NOFILE``. 80 % is the level of the Prometheus mixins for file descriptors
+    (``process_open_fds / process_max_fds > 0.8``); beyond 100 ``open`` and ``accept`` fail with EMFILE."""
+    threads: Limits = Limits(300, 500, 8000, fire_s=3.0)
+    """``thread_explosion``: threads started by one process within a minute. Pools are of a few hundred at most
+    (Tomcat's default is 200); the default pid space of 32768 is shared by all threads of the node."""
+    connections: Limits = Limits(300, 500, 20000, fire_s=3.0)
+    """``connection_flood``: TCP connections more than at the least of the last minute, where they are twice as many.
+    A backlog holds 4096 at most by default (``net.core.somaxconn``), ephemeral ports are 28232."""
     gpu_taken: Limits = Limits(92.0, 95.0, 98.5)
     """``gpu_memory_full``: percent of a GPU's memory. vLLM takes 90 % by design, JAX 75 %: above 95 is unintended."""
     most_per_kind: int = 3

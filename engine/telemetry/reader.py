@@ -17,6 +17,7 @@ from engine.snapshot import (
     Listener,
     Login,
     Memory,
+    OpenFiles,
     Pressure,
     Process,
     Sensor,
@@ -109,6 +110,7 @@ class Readers(Struct, frozen=True, eq=False):
     hardware: Reader[Hardware] | None = None
     logins: Reader[tuple[Login, ...]] | None = None
     units: Reader[tuple[str, ...] | None] | None = None
+    open_files: Reader[tuple[OpenFiles, ...]] | None = None
 
 
 def reason(error: Exception) -> str:

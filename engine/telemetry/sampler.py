@@ -69,6 +69,7 @@ class Sampler:
         self._hardware = _optional("Sensors", readers.hardware, Hardware())
         self._logins = _optional("Logins", readers.logins, ())
         self._units = _optional("Systemd's units", readers.units, None)
+        self._open_files = _optional("Open files", readers.open_files, ())
         self._self_use = Guarded("telltop's own use", SelfReader(), SelfUse(0, 0.0, 0))
 
     def sample(self) -> Snapshot:
@@ -94,6 +95,7 @@ class Sampler:
         hardware = self._hardware.read(clock(), notes)
         logins = self._logins.read(clock(), notes)
         units = self._units.read(clock(), notes)
+        open_files = self._open_files.read(clock(), notes)
         gpus = self._gpus.read(clock(), notes)  # last, for it may wait a blink
         return Snapshot(
             sequence=self._sequence,
@@ -120,6 +122,7 @@ class Sampler:
             battery=hardware.battery,
             logins=logins,
             failed_units=units,
+            open_files=open_files,
         )
 
     def settle(self, timeout: float) -> None:

@@ -25,7 +25,7 @@ def readers(roots: Roots) -> Readers:
 
 def procfs(roots: Roots) -> Readers:
     """Linux's own files, read by our own parsers."""
-    from engine.telemetry.procfs import hwmon
+    from engine.telemetry.procfs import descriptors, hwmon
     from engine.telemetry.procfs import sockets as scan
     from engine.telemetry.procfs.cpu import CpuReader
     from engine.telemetry.procfs.disks import DiskReader
@@ -44,6 +44,7 @@ def procfs(roots: Roots) -> Readers:
     sockets = Apart("The list of sockets", scan.SocketReader(roots), Sockets(), period=scan.PERIOD_S)
     hardware = Apart("The sensors", hwmon.HardwareReader(roots), Hardware(), period=hwmon.PERIOD_S)
     failed = Apart("Systemd", units.UnitReader(), None, period=units.PERIOD_S)
+    open_files = Apart("The list of open files", descriptors.DescriptorReader(roots), (), period=descriptors.PERIOD_S)
     processes = ProcessReader(roots, keep=bound(_memory_bytes(roots)) if roots.live else 0)
     turnover = TurnoverReader(roots, lambda: processes.ended)
     return Readers(
@@ -57,13 +58,14 @@ def procfs(roots: Roots) -> Readers:
         interfaces=NetworkReader(roots),
         gpus=gpus,
         processes=processes,
-        background=(gpus, space, sockets, hardware, failed, processes, turnover),
+        background=(gpus, space, sockets, hardware, failed, processes, turnover, open_files),
         tcp=TcpReader(roots),
         sockets=sockets,
         turnover=turnover,
         hardware=hardware if hwmon.present(roots) else None,
         logins=LoginReader(roots),
         units=failed if units.present(roots) else None,
+        open_files=open_files,
     )
 
 

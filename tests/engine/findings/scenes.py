@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from engine.snapshot import Gpu, GpuProcess, Pressure, Process, Snapshot
+from engine.snapshot import Gpu, GpuProcess, OpenFiles, Pressure, Process, ShortLived, Snapshot, Tcp, Turnover
 from tests.engine.factory import (
     GIB,
     MIB,
@@ -29,6 +29,8 @@ class Scene(Struct, frozen=True):
     culprit: int | None
     at: Callable[[int], Snapshot]
     within_s: int = 9
+    trend: bool = False
+    """Of a single snapshot it could not be told."""
 
 
 def _processes(*bad: Process) -> tuple[Process, ...]:
@@ -58,6 +60,21 @@ def _filling(second: int) -> Snapshot:
 
 def _io(percent: float, full: float = 0.0) -> Pressure:
     return Pressure(make_stall(), make_stall(), make_stall(percent, full))
+
+
+def _storm(second: int) -> Snapshot:
+    children = (make_process(5000 + n, "bomb", ppid=4121, started=90_000.0 + second) for n in range(150))
+    return make_snapshot(processes=_processes(make_process(4121, "bomber"), *children))
+
+
+def _exploding(second: int) -> Snapshot:
+    return make_snapshot(processes=_processes(make_process(4121, "pool", threads=900, started=90_001.0)))
+
+
+def _flooded(second: int) -> Snapshot:
+    tcp = Tcp(900 if second > 0 else 20, 0, 0, 950, 0, 0.0, 0.0, 0.0, 300.0, 0.0, 0.0)
+    client = make_process(4121, "client")
+    return make_snapshot(processes=_processes(client), tcp=tcp, open_files=(OpenFiles(4121, 850, 2000),))
 
 
 _GPU = Gpu(
@@ -111,7 +128,7 @@ SCENES: tuple[Scene, ...] = (
         make_process(4121, "hungry", rss_bytes=10 * GIB),
         memory=make_memory(0.8, 0.5, swap_in_bytes_s=9.0 * MIB, swap_out_bytes_s=7.0 * MIB),
     ),
-    Scene("memory_leak", 4121, _leak, within_s=50),
+    Scene("memory_leak", 4121, _leak, within_s=50, trend=True),
     _scene(
         "disk_saturated",
         4121,
@@ -120,12 +137,24 @@ SCENES: tuple[Scene, ...] = (
         disks=(make_disk("sdb", 99.5, write=230.0 * MIB), make_disk("sda")),
         pressure=_io(70.0),
     ),
-    Scene("disk_full", 4121, _filling),
+    Scene("disk_full", 4121, _filling, trend=True),
     _scene(
         "zombies",
         4121,
         make_process(4121, "careless"),
         *(make_process(5000 + n, "child", state="Z", ppid=4121, rss_bytes=0) for n in range(12)),
     ),
+    Scene("fork_storm", 4121, _storm),
+    _scene(
+        "short_job_flood",
+        4121,
+        make_process(4121, "loop.sh"),
+        turnover=Turnover(160.0, 160.0, "events", (ShortLived("true", 150, 4121), ShortLived("sed", 5, 100))),
+    ),
+    _scene(
+        "fd_exhaustion", 4121, make_process(4121, "proxy"), open_files=(OpenFiles(4121, 980, 1024), OpenFiles(1, 90))
+    ),
+    Scene("thread_explosion", 4121, _exploding, trend=True),
+    Scene("connection_flood", 4121, _flooded, trend=True),
     _scene("gpu_memory_full", 4121, make_process(4121, "train", rss_bytes=GIB), gpus=(_GPU,)),
 )
