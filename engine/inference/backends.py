@@ -49,28 +49,19 @@ def make(config: Config, on_state: OnState) -> Engine | None:
         from engine.inference.openai import EndpointEngine
 
         return EndpointEngine(config.endpoint, config.endpoint_model, config.api_key, on_state=on_state)
-    try:
-        path = _file(config)
-    except ModelError as error:
-        return Unusable(str(config.model), str(error), on_state)
-    if path is None:
+    catalogue = Catalogue.of(config)
+    told = catalogue.listing
+    wanted = str(config.model) if config.model is not None else told.default_model or told.fallback_model
+    if not wanted:
         return None
+    try:
+        default = None if config.model is not None else catalogue.default
+        path = default.path if default is not None else catalogue.resolve(Path(wanted))
+    except ModelError as error:
+        return Unusable(wanted, str(error), on_state)
     from engine.inference.llama import LlamaEngine
 
     return LlamaEngine(path, context=config.context, threads=config.threads, on_state=on_state)
-
-
-def _file(config: Config) -> Path | None:
-    catalogue = Catalogue.of(config)
-    if config.model is not None:
-        return catalogue.resolve(config.model)
-    told = catalogue.listing
-    if not told.default_model and not told.fallback_model:
-        return None
-    default = catalogue.default
-    if default is None:
-        return catalogue.find(told.default_model or told.fallback_model).path  # says what is wrong with it
-    return default.path
 
 
 class Unusable:

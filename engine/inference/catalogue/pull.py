@@ -124,7 +124,14 @@ class _Hub:
                 stream.truncate(0)
             token = self._library.get_token()
             headers = {"authorization": f"Bearer {token}"} if token else {}
-            http_get(url, stream, resume_size=stream.tell(), headers=headers, expected_size=file.bytes or None)
+            http_get(
+                url,
+                stream,
+                resume_size=stream.tell(),
+                headers=headers,
+                expected_size=file.bytes or None,
+                displayed_filename=target.name,
+            )
             stream.flush()
             os.fsync(stream.fileno())
             part.replace(target)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from engine.inference.catalogue.pull import STAGING
@@ -118,6 +119,18 @@ def test_an_interrupted_download_goes_on_in_the_next_run(pull: Puller, hub: Hub)
     assert hub.ranges[1].startswith("bytes=")
     assert int(hub.ranges[1][6:-1]) > 0
     assert (pull.folder / "model-Q4_K_M.gguf").read_bytes() == hub.files["model-Q4_K_M.gguf"]
+
+
+def test_the_progress_is_shown_to_who_watches(pull: Puller) -> None:
+    arguments = list(COMMAND[1:])
+    watched = pexpect.spawn(
+        COMMAND[0], [*arguments, "owner/name"], cwd=str(REPOSITORY), env=pull.environment, timeout=PATIENCE_S
+    )
+    watched.expect("downloading 1 file")
+    watched.expect(r"model-Q4_K_M.gguf: 100%")
+    watched.expect(pexpect.EOF)
+    watched.close()
+    assert watched.exitstatus == 0
 
 
 def test_one_file_is_downloaded_by_one_process(pull: Puller, hub: Hub) -> None:
