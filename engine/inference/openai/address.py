@@ -19,9 +19,10 @@ class Address:
         """``http://host:port``, with ``/v1`` or without, or the address of the chat itself. Raises ModelError."""
         try:
             url = httpx.URL(text)
-        except httpx.InvalidURL:
-            raise ModelError(f"The address {inert(text, 300)} is no http:// or https:// address of a server.") from None
-        if url.scheme not in {"http", "https"} or not url.host:
+            usable = url.scheme in {"http", "https"} and bool(url.host)
+        except (httpx.InvalidURL, ValueError):  # the host may be no name, which is found out when it is asked for
+            usable = False
+        if not usable:
             raise ModelError(f"The address {inert(text, 300)} is no http:// or https:// address of a server.")
         path = url.path.rstrip("/").removesuffix("/completions").removesuffix("/chat")
         self._base = url.copy_with(path=path if _VERSION.search(path) else f"{path}/v1", query=None, fragment=None)
