@@ -16,7 +16,8 @@ def keys() -> str:
     rows = ["| Key | What it does |", "|---|---|"]
     for _, actions in by_group():
         for action in actions:
-            shown = " ".join(f"`{show_key(key)}`".replace("|", "\\|") for key in action.keys)
+            names = dict.fromkeys(map(show_key, action.keys))
+            shown = " ".join(f"`{name}`".replace("|", "\\|") for name in names)
             rows.append(f"| {shown} | {action.help} |")
     return "\n".join(rows)
 
