@@ -30,7 +30,7 @@ class Condition(Struct, frozen=True, eq=False):
 Detector = Callable[[History, Settings], list[Condition]]
 """A pure function of the history: the same history and settings give the same conditions."""
 
-Figure = tuple[str, float, Literal["%", "B", "B/s", "s", ""]]
+Figure = tuple[str, float, Literal["%", "B", "B/s", "s", "°C", ""]]
 """Text, value and unit of a fact that has yet to get its number."""
 
 

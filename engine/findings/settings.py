@@ -115,6 +115,31 @@ class Settings(Struct, frozen=True):
     A backlog holds 4096 at most by default (``net.core.somaxconn``), ephemeral ports are 28232."""
     gpu_taken: Limits = Limits(92.0, 95.0, 98.5)
     """``gpu_memory_full``: percent of a GPU's memory. vLLM takes 90 % by design, JAX 75 %: above 95 is unintended."""
+    gpu_busy: Limits = Limits(90.0, 97.0, 101.0, fire_s=30.0)
+    """``gpu_saturated``: percent of the time in which a GPU had work, with two processes or more on it. What
+    ``nvidia-smi`` calls utilisation is that a kernel ran at all, so that only near 100 says that others wait."""
+    gpu_working_percent: float = 50.0
+    """``gpu_throttled`` is only said of a GPU at work."""
+    gpu_errors: Limits = Limits(1, 1, 10, fire_s=3.0)
+    """``gpu_ecc``: uncorrected errors since the driver was loaded; NVIDIA's guide to GPU debugging has a node drained
+    at the first."""
+    gpu_held: Limits = Limits(20.0, 25.0, 101.0, fire_s=600.0)
+    """``gpu_idle_but_held``: percent of memory held for ten minutes in which nothing ran."""
+    inodes: Limits = Limits(88.0, 90.0, 97.0, fire_s=3.0)
+    """``inodes_full``: percent in use; node_exporter's mixin alerts at 5 % and 3 % left."""
+    silence: Limits = Limits(4.0, 5.0, 60.0, fire_s=3.0)
+    """``mount_hung``: seconds without an answer to ``statvfs``. An NFS client retries for the first time after 60 s
+    over TCP (nfs(5), ``timeo``); a local file system answers within milliseconds."""
+    throttled: Limits = Limits(15.0, 25.0, 75.0)
+    """``cgroup_throttled``: percent of periods; 25 % is kubernetes-mixin's CPUThrottlingHigh."""
+    heat: Limits = Limits(93.0, 96.0, 100.0)
+    """``thermal_throttled``: percent of the temperature that the chip calls critical (``tempN_crit``)."""
+    packet_errors: Limits = Limits(0.5, 1.0, 10.0)
+    """``network_errors``: percent of packets; 1 % is node_exporter's mixin, NodeNetworkReceiveErrs."""
+    event: Limits = Limits(1, 1, 1, fire_s=2.5)
+    """Of what is so or is not so: ``oom_kill``, ``unit_failed``, ``port_exposed``, ``filesystem_read_only``."""
+    lasting: Limits = Limits(1, 1, 1, fire_s=8.0)
+    """... and must last: ``gpu_throttled``."""
     most_per_kind: int = 3
     """Findings of one kind that may be open at a time: more say nothing new."""
     refresh_s: float = 3.0

@@ -7,7 +7,22 @@ from typing import Any
 
 from msgspec import Struct
 
-from engine.snapshot import Gpu, GpuProcess, OpenFiles, Pressure, Process, ShortLived, Snapshot, Tcp, Turnover
+from engine.snapshot import (
+    CpuQuota,
+    Gpu,
+    GpuProcess,
+    Interface,
+    Listener,
+    OomKill,
+    OpenFiles,
+    Pressure,
+    Process,
+    Sensor,
+    ShortLived,
+    Snapshot,
+    Tcp,
+    Turnover,
+)
 from tests.engine.factory import (
     GIB,
     MIB,
@@ -60,6 +75,25 @@ def _filling(second: int) -> Snapshot:
 
 def _io(percent: float, full: float = 0.0) -> Pressure:
     return Pressure(make_stall(), make_stall(), make_stall(percent, full))
+
+
+def _read_only(second: int) -> Snapshot:
+    return make_snapshot(filesystems=(make_filesystem(read_only=True),))
+
+
+def _killed(second: int) -> Snapshot:
+    kill = OomKill(90_005.0, 4121, "hungry")
+    memory = make_memory(oom_kills=3, oom_kills_now=1 if second < 2 else 0, oom_killed=(kill,))
+    return make_snapshot(processes=_processes(), memory=memory)
+
+
+def _of_gpu(**changes: Any) -> Gpu:
+    return Gpu(0, "NVIDIA H200", "nvidia", memory_total_bytes=140 * GIB, memory_used_bytes=60 * GIB, **changes)
+
+
+_REDIS = Listener("tcp", "0.0.0.0", 6379, True, 4121, "redis-server")
+_SICK = Interface("eth0", 2e5, 1e5, 900.0, 100.0, 50.0, receive_errors_s=50.0)
+_TWO = (GpuProcess(4121, 30 * GIB, 60.0), GpuProcess(4122, 20 * GIB, 37.0))
 
 
 def _storm(second: int) -> Snapshot:
@@ -156,5 +190,36 @@ SCENES: tuple[Scene, ...] = (
     ),
     Scene("thread_explosion", 4121, _exploding, trend=True),
     Scene("connection_flood", 4121, _flooded, trend=True),
+    Scene("oom_kill", None, _killed, trend=True),
+    _scene("inodes_full", None, filesystems=(make_filesystem(inodes_total=1000, inodes_free=60),)),
+    Scene("filesystem_read_only", None, _read_only, trend=True),
+    _scene("mount_hung", None, filesystems=(make_filesystem("/nfs", silent_s=20.0),)),
+    _scene("network_errors", None, interfaces=(_SICK,)),
+    _scene("port_exposed", None, make_process(4121, "redis-server"), listeners=(_REDIS,)),
+    _scene("unit_failed", None, failed_units=tuple(f"job{n}.service" for n in range(20))),
+    _scene(
+        "cgroup_throttled",
+        4121,
+        make_process(4121, "busy", cpu_percent=50.0),
+        cpu=make_cpu(20.0, quota=CpuQuota(0.5, 60.0, 0.4)),
+    ),
+    _scene("thermal_throttled", None, sensors=(Sensor("coretemp", "Package id 0", "temperature", 98.0, 100.0),)),
+    _scene(
+        "gpu_saturated",
+        4121,
+        make_process(4121, "train"),
+        make_process(4122, "serve"),
+        gpus=(_of_gpu(busy_percent=99.0, processes=_TWO),),
+        within_s=32,
+    ),
+    _scene("gpu_throttled", None, gpus=(_of_gpu(busy_percent=99.0, throttled=("too hot",)),), within_s=10),
+    _scene("gpu_ecc", None, gpus=(_of_gpu(ecc_uncorrected=3),)),
+    _scene(
+        "gpu_idle_but_held",
+        4121,
+        make_process(4121, "notebook"),
+        gpus=(_of_gpu(busy_percent=0.0, processes=(GpuProcess(4121, 60 * GIB),)),),
+        within_s=602,
+    ),
     _scene("gpu_memory_full", 4121, make_process(4121, "train", rss_bytes=GIB), gpus=(_GPU,)),
 )
