@@ -13,7 +13,7 @@ from engine.config import Config
 from engine.errors import ModelError, UsageError
 from engine.inference.catalogue import Catalogue, Entry
 from engine.inference.catalogue.entry import parts
-from engine.inference.fit import LoadPlan, plan
+from engine.inference.fit import describe, plan
 from engine.inference.gguf import GgufHeader, read_header
 from engine.text import inert
 from engine.units import size as readable
@@ -122,21 +122,8 @@ def show_fit(config: Config, name: str, *, json: bool) -> int:
         numbers = msgspec.to_builtins(chosen) | {"needed_bytes": chosen.needed_bytes}
         print_all(wire.encode({"name": entry.name, "path": str(entry.path), "fits": True, **numbers}))
     else:
-        _print(_plan(header, chosen))
+        _print(describe(header, chosen).splitlines())
     return 0
-
-
-def _plan(header: GgufHeader, chosen: LoadPlan) -> list[str]:
-    share = chosen.needed_bytes / chosen.free_bytes if chosen.free_bytes else 1.0
-    whole = f" of the model's {header.context_length}" if header.context_length else ""
-    return [
-        f"{header.name} fits: {readable(chosen.needed_bytes)} of {readable(chosen.free_bytes)} free ({share:.0%}).",
-        f"weights   {readable(chosen.weights_bytes):>9}  {header.quantization}, mapped from the file",
-        f"context   {readable(chosen.context_bytes):>9}  {chosen.context} tokens{whole}, {chosen.cache_type}",
-        f"compute   {readable(chosen.compute_bytes):>9}  working memory",
-        f"slots     {chosen.slots:>9}  texts at once",
-        f"threads   {chosen.threads:>9}",
-    ]
 
 
 def use(config: Config, name: str) -> int:
