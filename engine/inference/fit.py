@@ -31,7 +31,9 @@ _BITS = {"Q8_0": 8.5, "Q6_K": 6.6, "Q5_K_M": 5.7, "Q4_K_M": 4.9, "Q3_K_M": 3.9, 
 """Bits that a weight takes in the usual quantizations, all tensors of a model averaged."""
 _STEP = 256  # llama.cpp rounds a context up to a multiple of this
 _F32 = 4
-_LIBRARY_BYTES = 24 << 20  # llama.cpp itself and its vocabulary tables
+_LIBRARY_BYTES = 7 << 20  # llama.cpp itself, measured with a model of next to nothing
+_TOKEN_BYTES = 128  # of llama.cpp's tables for each token of the vocabulary
+_MASK = 2.5  # bytes for each token of a batch and of the context: in f16, and a part of it in f32
 _UNLIMITED = 1 << 60  # cgroup v1 says "no limit" by a number near 2**63
 
 
@@ -89,7 +91,7 @@ def plan(
             cache_type=kind,
             weights_bytes=header.tensor_bytes,
             context_bytes=context_bytes(header, tokens, kind),
-            compute_bytes=compute_bytes(header, tokens, slots),
+            compute_bytes=compute_bytes(header, tokens, slots, kind),
             free_bytes=free,
         )
         if chosen.needed_bytes <= free:
@@ -165,17 +167,19 @@ def context_bytes(header: GgufHeader, context: int, cache_type: CacheType = "f16
     return int(context * heads * (header.key_length + header.value_length) * CACHE_BYTES[cache_type])
 
 
-def compute_bytes(header: GgufHeader, context: int, slots: int) -> int:
-    """Bytes of llama.cpp's working memory: the widest step of a layer, the attention mask, the logits.
+def compute_bytes(header: GgufHeader, context: int, slots: int, cache_type: CacheType = "f16") -> int:
+    """Bytes of llama.cpp's working memory: the widest step of a layer, the attention mask, the logits, the vocabulary.
 
-    An estimate: the largest live set is about four activations of the feed-forward layer's width.
+    An estimate: the largest live set is about four activations of the feed-forward layer's width. In f32 there is no
+    flash attention, so the scores of all heads are held at once.
     """
     batch = min(MICRO_BATCH, context)
     wide = max(header.feed_forward, header.embedding, header.heads * header.key_length)
     activations = batch * (3 * wide + 3 * header.embedding) * _F32
-    mask = batch * context * (2 + _F32)  # in f32 and, for flash attention, in f16
+    mask = int(batch * context * _MASK)
+    scores = batch * context * header.heads * _F32 if cache_type == "f32" else 0
     logits = 3 * slots * header.vocabulary * _F32
-    return activations + mask + logits + _LIBRARY_BYTES
+    return activations + mask + scores + logits + _LIBRARY_BYTES + header.vocabulary * _TOKEN_BYTES
 
 
 def default_threads() -> int:
