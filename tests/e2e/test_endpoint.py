@@ -119,3 +119,19 @@ def test_an_interrupt_closes_the_connection(started: Start, url: str, handler: t
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, err) == (130, b"")
+
+
+def test_the_node_has_its_analyses_written_there(started: Start, url: str, handler: type[_Handler]) -> None:
+    handler.go_on.set()
+    process = started("watch", "--json", "--endpoint", url)
+    assert process.stdout is not None
+    analysis: dict[str, Any] = {}
+    while analysis.get("event") != "analysis":
+        line = process.stdout.readline()
+        assert line, "it ended"
+        analysis = json.loads(line)
+    assert (analysis["source"], analysis["model"], analysis["degraded"]) == ("remote", "far", False)
+    assert analysis["text"] == "All is well."
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 143
