@@ -9,7 +9,6 @@ from typing import Protocol
 from engine.config import Config
 from engine.errors import ModelError
 from engine.events import ModelChanged
-from engine.inference.catalogue import Catalogue, listing
 from engine.inference.protocol import Backend, Failed, Generation, Request
 from engine.report import Source
 from engine.text import inert
@@ -35,6 +34,8 @@ def asked(config: Config) -> bool:
     """Whether the settings ask for a model at all, also as the default of the folder of models."""
     if config.model is not None or config.endpoint is not None:
         return True
+    from engine.inference.catalogue import listing
+
     told = listing.read(config.models_path)
     return bool(told.default_model or told.fallback_model)
 
@@ -49,6 +50,8 @@ def make(config: Config, on_state: OnState) -> Engine | None:
         from engine.inference.openai import EndpointEngine
 
         return EndpointEngine(config.endpoint, config.endpoint_model, config.api_key, on_state=on_state)
+    from engine.inference.catalogue import Catalogue
+
     catalogue = Catalogue.of(config)
     told = catalogue.listing
     wanted = str(config.model) if config.model is not None else told.default_model or told.fallback_model
