@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import aclosing
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from engine.inference.llama import LlamaEngine
 from engine.inference.protocol import Finished, Priority, Request
+from tests.tiny_gguf import write_tiny_gguf
 
 from .conftest import Start, Text, collect, request, running
 
@@ -45,6 +47,35 @@ async def test_a_prefix_is_shared_with_a_text_that_is_being_written(engine: Llam
         assert shared.started.cached_tokens >= len(SYSTEM)
         assert shared.text == alone.text
         assert not isinstance(await anext(busy), Finished)
+
+
+async def test_a_prefix_that_two_bring_at_once_is_read_once(start: Start, tiny_gguf: Path) -> None:
+    wanted = [
+        request(f"{n}" * 20, system=SYSTEM, tokens=30, priority=priority)
+        for n, priority in enumerate((Priority.CLIENT, Priority.ANALYSIS, Priority.CONSOLE, Priority.CLIENT))
+    ]
+    alone = [await first_in_a_new_engine(tiny_gguf, each) for each in wanted]
+    engine = await start(tiny_gguf)
+    together = await asyncio.gather(*(collect(engine, each) for each in wanted))
+    assert [text.text for text in together] == [text.text for text in alone]
+    cached = sorted(text.started.cached_tokens for text in together if text.started)
+    assert cached[0] == 0
+    assert all(count >= len(SYSTEM) for count in cached[1:])
+
+
+async def test_who_waits_for_a_prefix_reads_it_when_its_reader_is_cancelled(start: Start, tmp_path: Path) -> None:
+    slow = write_tiny_gguf(tmp_path / "wide.gguf", width=256, layers=8)
+    wanted = request("b", system="s" * 3000, tokens=10)
+    alone = await first_in_a_new_engine(slow, wanted)
+    engine = await start(slow)
+    for _ in range(3):
+        leader = asyncio.create_task(collect(engine, request("a", system="s" * 3000, tokens=10)))
+        await asyncio.sleep(0)
+        follower = asyncio.create_task(collect(engine, wanted))
+        await asyncio.sleep(0)
+        leader.cancel()
+        assert (await follower).text == alone.text
+        await asyncio.gather(leader, return_exceptions=True)
 
 
 async def test_a_slot_that_knows_something_else_is_not_overwritten_while_another_is_empty(engine: LlamaEngine) -> None:
@@ -88,7 +119,12 @@ def wanted_by(step: Step, number: int) -> Request:
     return request(f"{number}" + "q" * length, system=system, tokens=tokens, priority=Priority(number % 3))
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=int(os.environ.get("TELLTOP_SCHEDULES", "40")),
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(schedule=steps)
 def test_a_text_does_not_depend_on_its_company(tiny_gguf: Path, schedule: list[Step]) -> None:
     asyncio.run(_check(tiny_gguf, schedule))
@@ -98,7 +134,7 @@ async def _check(path: Path, schedule: list[Step]) -> None:
     requests = [wanted_by(step, number) for number, step in enumerate(schedule)]
     async with running(path, slots=1) as engine:
         alone = [await collect(engine, each) for each in requests]
-    async with running(path, slots=3, context=1024) as engine:
+    async with running(path, slots=4, context=1024) as engine:
         tasks = []
         for each, step in zip(requests, schedule, strict=True):
             tasks.append(asyncio.create_task(collect(engine, each)))
