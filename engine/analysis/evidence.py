@@ -104,6 +104,7 @@ def _node(snapshot: Snapshot, findings: Sequence[Finding]) -> Values:
         snapshot.host.cores, cpu.runnable, cpu.blocked, len(states), states.count("Z"), states.count("D"),
         len(findings), len(snapshot.gpus), *(sum(f.severity == s for f in findings) for s in ("warning", "critical")),
     ]  # fmt: skip
+    values["count"] += [float(snapshot.host.name)] if snapshot.host.name.isdecimal() else []
     values["°C"] += [cpu.temperature_c] if cpu.temperature_c is not None else []
     values["MHz"] += [cpu.frequency_mhz] if cpu.frequency_mhz is not None else []
     _devices(snapshot, values)

@@ -14,6 +14,7 @@ from engine.findings.limits import cgroup_throttled, network_errors, thermal_thr
 from engine.findings.memory import memory_pressure, oom_risk, swap_thrash
 from engine.findings.mounts import filesystem_read_only, inodes_full, mount_hung
 from engine.findings.processes import zombies
+from engine.findings.unusual import unusual
 
 DETECTORS: tuple[Detector, ...] = (
     oom_risk,
@@ -47,6 +48,7 @@ DETECTORS: tuple[Detector, ...] = (
     gpu_throttled,
     gpu_ecc,
     gpu_idle_but_held,
+    unusual,
 )
 
 KINDS: tuple[str, ...] = (
@@ -81,5 +83,6 @@ KINDS: tuple[str, ...] = (
     "port_exposed",
     "zombies",
     "gpu_idle_but_held",
+    "unusual",
 )
 """Every kind, the gravest first: what takes programs down before what slows them."""

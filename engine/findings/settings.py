@@ -140,6 +140,12 @@ class Settings(Struct, frozen=True):
     """Of what is so or is not so: ``oom_kill``, ``unit_failed``, ``port_exposed``, ``filesystem_read_only``."""
     lasting: Limits = Limits(1, 1, 1, fire_s=8.0)
     """... and must last: ``gpu_throttled``."""
+    score: Limits = Limits(4.0, 6.0, 1e9, fire_s=10.0, clear_s=20.0)
+    """``unusual``: robust z-score. Iglewicz and Hoaglin (1993) call more than 3.5 an outlier; load comes in bursts and
+    is no normal distribution, so that it takes more. Never critical: unusual is not yet wrong."""
+    most_per_hour: int = 10
+    """Findings that may open within an hour; from then on they are folded into one (``restless``), but for those of a
+    kind that is new in this hour and critical."""
     most_per_kind: int = 3
     """Findings of one kind that may be open at a time: more say nothing new."""
     refresh_s: float = 3.0

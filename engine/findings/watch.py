@@ -9,6 +9,7 @@ import msgspec
 
 from engine.events import FindingClosed, FindingOpened
 from engine.finding import Finding, Severity
+from engine.findings.budget import Budget
 from engine.findings.condition import Condition
 from engine.findings.detectors import DETECTORS, KINDS
 from engine.findings.settings import Limits, Settings
@@ -36,6 +37,7 @@ class Watch:
         self._tracks: dict[tuple[str, str], _Track] = {}
         self._opened = 0
         self._open: tuple[Finding, ...] = ()
+        self._budget = Budget(self._settings.most_per_hour)
 
     @property
     def open(self) -> tuple[Finding, ...]:
@@ -59,7 +61,7 @@ class Watch:
         for key, track in list(self._tracks.items()):
             track.note(now, seen.get(key))
             if track.finding is None:
-                if track.ripe() and self._has_room(key[0]):
+                if track.ripe() and self._has_room(key[0]) and self._budget.allows(key, seen[key], now):
                     self._opened += 1
                     opened = track.open(_identity(key, self._opened), seen[key], now)
                     events.append(FindingOpened(now.time, opened))
@@ -71,10 +73,13 @@ class Watch:
             else:
                 track.renew(seen.get(key), now, self._settings.refresh_s)
         found = [track.finding for track in self._tracks.values() if track.finding]
-        self._open = tuple(sorted(found, key=lambda f: (-_RANK[f.severity], KINDS.index(f.kind), f.since, f.id)))
+        found.sort(key=lambda f: (-_RANK[f.severity], KINDS.index(f.kind), f.since, f.id))
+        self._open = (*found, *self._budget.folded(now, events))
         return tuple(events)
 
     def _has_room(self, kind: str) -> bool:
+        if kind == "unusual" and any(track.finding for key, track in self._tracks.items() if key[0] != kind):
+            return False  # what is wrong is known already
         held = sum(1 for key, track in self._tracks.items() if key[0] == kind and track.finding)
         return held < self._settings.most_per_kind
 

@@ -96,6 +96,13 @@ _SICK = Interface("eth0", 2e5, 1e5, 900.0, 100.0, 50.0, receive_errors_s=50.0)
 _TWO = (GpuProcess(4121, 30 * GIB, 60.0), GpuProcess(4122, 20 * GIB, 37.0))
 
 
+_SENDING = (Interface("eth0", 2048.0, 90.0 * MIB, 9.0, 70_000.0, 0.0),)
+
+
+def _unusual(second: int) -> Snapshot:
+    return make_snapshot(interfaces=_SENDING) if second >= 320 else make_snapshot()
+
+
 def _storm(second: int) -> Snapshot:
     children = (make_process(5000 + n, "bomb", ppid=4121, started=90_000.0 + second) for n in range(150))
     return make_snapshot(processes=_processes(make_process(4121, "bomber"), *children))
@@ -221,5 +228,6 @@ SCENES: tuple[Scene, ...] = (
         gpus=(_of_gpu(busy_percent=0.0, processes=(GpuProcess(4121, 60 * GIB),)),),
         within_s=602,
     ),
+    Scene("unusual", None, _unusual, within_s=345, trend=True),
     _scene("gpu_memory_full", 4121, make_process(4121, "train", rss_bytes=GIB), gpus=(_GPU,)),
 )

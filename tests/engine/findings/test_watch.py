@@ -184,3 +184,32 @@ def test_hostile_names_change_nothing_but_the_name() -> None:
         assert [(f.kind, f.severity) for f in watch.open] == [("disk_full", "critical"), ("cpu_spin", "warning")]
         assert all(f.sentence.isprintable() and f.id.isascii() for f in watch.open)
         assert watch.open[1].culprits[0].name == name
+
+
+def test_a_restless_node_keeps_to_its_budget() -> None:
+    events, watch = run([20.0 if second % 60 < 20 else 0.0 for second in range(3600)])
+    opened = [event.finding for _, event in events if isinstance(event, FindingOpened)]
+    assert len(opened) == Settings().most_per_hour
+    assert [finding.kind for finding in opened] == ["steal_high"] * 9 + ["restless"]
+    assert watch.open[-1].kind == "restless"
+    assert [fact.value for fact in watch.open[-1].facts] == [1, 1]
+
+
+def test_what_was_folded_is_over_when_it_has_been_quiet() -> None:
+    events, watch = run([20.0 if second % 60 < 20 else 0.0 for second in range(1200)] + [0.0] * 620)
+    assert isinstance(events[-1][1], FindingClosed)
+    assert events[-1][1].finding.kind == "restless"
+    assert watch.open == ()
+
+
+def test_a_new_and_critical_kind_is_never_folded() -> None:
+    history, watch = History(), Watch()
+    kinds = []
+    for second in range(1300):
+        full = (make_filesystem("/data", 0.99, 2**30),) if second >= 1200 else ()
+        steal = 20.0 if second % 60 < 20 else 0.0
+        snapshot = make_snapshot(cpu=make_cpu(30.0, steal=steal), filesystems=full)
+        history.append(at(second, snapshot))
+        kinds += [event.finding.kind for event in watch.update(history) if isinstance(event, FindingOpened)]
+    assert kinds[-1] == "disk_full"
+    assert kinds.count("restless") == 1
