@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,14 @@ def test_the_list(telltop: Telltop, folder: Path) -> None:
     assert by_name["one"]["title"] == "The One"
     assert by_name["one"]["size_bytes"] == (folder / "one.gguf").stat().st_size
     assert "cut off" in by_name["bad"]["problem"] or "damaged" in by_name["bad"]["problem"]
+
+
+def test_names_that_are_no_text(telltop: Telltop, folder: Path) -> None:
+    (folder / "one.gguf").rename(os.fsdecode(os.fsencode(folder) + b"/\xff\x1b[2J.gguf"))
+    out = said(telltop, "list")
+    assert "\x1b" not in out
+    assert "\\x1b[2J" in out
+    assert len(of(telltop, "list")["models"]) == 2
 
 
 def test_an_empty_list_and_a_bad_one(telltop: Telltop, folder: Path) -> None:

@@ -45,7 +45,7 @@ class Roots(Struct, frozen=True):
 
 
 def _named(env: Mapping[str, str], variable: str, otherwise: Path) -> Path:
-    return Path(env[variable]).expanduser() if env.get(variable) else otherwise
+    return Path(env[variable]) if env.get(variable) else otherwise
 
 
 def found(roots: Roots) -> Iterator[Entry]:
@@ -63,6 +63,11 @@ def found(roots: Roots) -> Iterator[Entry]:
         yield from _hugging_face(root)
 
 
+def real(path: Path) -> Path:
+    """Where the path leads; one in a loop of links leads to itself."""
+    return Path(os.path.realpath(path))
+
+
 def walk(root: Path) -> Iterator[Path]:
     """The model files under a folder, in order. Hidden folders and links to folders are not followed."""
     left = _MOST_ENTRIES
@@ -76,7 +81,7 @@ def walk(root: Path) -> Iterator[Path]:
         folders[:] = [] if deep else sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = here / name
-            if is_model(name) and path.is_file():  # a link may lead nowhere, or to a device
+            if is_model(name) and os.path.isfile(path):  # noqa: PTH113 - Path.is_file() raises where it may not look
                 yield path
 
 
@@ -102,7 +107,7 @@ def _ollama(root: Path) -> Iterator[Entry]:
             path = Path(folder) / name
             digest = _digest(path)
             blob = root / "blobs" / f"sha256-{digest}"
-            if digest and blob.is_file():
+            if digest and os.path.isfile(blob):  # noqa: PTH113 - as below
                 model, _, tag = path.relative_to(manifests).as_posix().rpartition("/")
                 model = model.removeprefix(_LIBRARY).removeprefix(_REGISTRY)
                 yield Entry(f"{model}:{tag}", blob, "ollama", sha256=digest)
@@ -136,7 +141,7 @@ def _hugging_face(root: Path) -> Iterator[Entry]:
             continue
         for revision in revisions:
             for path in walk(revision):
-                blob = path.resolve().name
+                blob = real(path).name
                 digest = blob if _HASH.fullmatch(blob) else ""
                 yield Entry(f"{name}:{stem(path)}", path, "hugging-face", sha256=digest)
 

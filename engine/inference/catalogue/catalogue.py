@@ -12,7 +12,7 @@ from pathlib import Path
 from engine.config import Config
 from engine.errors import ModelError
 from engine.inference.catalogue import listing
-from engine.inference.catalogue.caches import Roots, found, walk
+from engine.inference.catalogue.caches import Roots, found, real, walk
 from engine.inference.catalogue.entry import Entry, parts, stem
 from engine.text import inert
 
@@ -46,9 +46,9 @@ class Catalogue:
         seen: set[Path] = set()
         out: list[Entry] = []
         for entry in (*self.listing.models, *self._in_folder(), *found(self._roots)):
-            real = entry.path.resolve()
-            if real not in seen:
-                seen.add(real)
+            target = real(entry.path)
+            if target not in seen:
+                seen.add(target)
                 out.append(entry)
         return tuple(out)
 
@@ -64,17 +64,18 @@ class Catalogue:
             if name:
                 with suppress(ModelError):
                     entry = self.find(name)
-                    if entry.path.is_file():
+                    if os.path.isfile(entry.path):  # noqa: PTH113 - Path.is_file() raises where it may not look
                         return entry
         return None
 
     def find(self, name: str) -> Entry:
-        """The model that ``name`` means: its name, its file, or a beginning that only it has.
+        """The model that ``name`` means: its path, its name, its file's, or a beginning that only it has.
 
         Raises ModelError where that is none, or more than one.
         """
         wanted = name.casefold()
         tests: tuple[Callable[[Entry], bool], ...] = (
+            lambda entry: str(entry.path) == name,
             lambda entry: entry.name == name,
             lambda entry: wanted in _names(entry),
             lambda entry: any(each.startswith(wanted) for each in _names(entry)),
@@ -106,13 +107,13 @@ class Catalogue:
             raise
 
     def use(self, entry: Entry) -> None:
-        """Make it the default. Raises ModelError."""
-        listing.change(self.folder, default_model=entry.name)
+        """Make it the default, by its path if another has its name. Raises ModelError."""
+        alone = sum(other.name == entry.name for other in self.entries) == 1
+        listing.change(self.folder, default_model=entry.name if alone else str(entry.path))
 
     def remove(self, entry: Entry) -> list[Path]:
         """Delete its files; returns them. Raises ModelError unless they lie in the folder of models."""
-        folder = self.folder.resolve()
-        if entry.origin != "folder" or folder not in (entry.path.parent.resolve() / entry.path.name).parents:
+        if entry.origin != "folder" or real(self.folder) not in (real(entry.path.parent) / entry.path.name).parents:
             raise ModelError(
                 f"The model {inert(entry.name, 100)} is not removed, for {inert(str(entry.path), 300)} is not in the "
                 f"folder of models {inert(str(self.folder), 300)}: the program that put it there can remove it."
@@ -128,7 +129,7 @@ class Catalogue:
             except OSError as error:
                 shown = inert(str(path), 300)
                 raise ModelError(f"The file {shown} cannot be removed: {error.strerror or error}.") from error
-        if self.listing.default_model == entry.name:
+        if self.listing.default_model in {entry.name, str(entry.path)}:
             listing.change(self.folder, default_model=None)
         return gone
 

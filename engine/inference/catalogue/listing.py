@@ -124,6 +124,8 @@ def change(folder: Path, **values: str | None) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _replace(file, msgspec.json.format(msgspec.json.encode(merged)) + b"\n")
+    except UnicodeEncodeError:
+        raise ModelError("The name of this model is no text that a file could hold: rename its file.") from None
     except OSError as error:
         raise ModelError(f"The list of models {_shown(file)} cannot be written: {error.strerror or error}.") from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,18 @@ def test_files_are_called_by_their_names(folder: Path) -> None:
     (folder / "link-to-nothing.gguf").unlink()
     (folder / "link-to-nothing.gguf").symlink_to("nowhere")
     assert names(Catalogue(folder, Roots())) == ["a", "b", "d", "sub/c"]
+
+
+def test_odd_names_and_links_that_go_round_are_let_be(folder: Path) -> None:
+    put(folder / "a.gguf")
+    (folder / "round.gguf").symlink_to("round.gguf")
+    put(Path(os.fsdecode(os.fsencode(folder) + b"/\xff.gguf")))
+    listed(folder, {"available_models": [{"path": "round.gguf"}], "default_model": "round"})
+    catalogue = Catalogue(folder, Roots())
+    assert names(catalogue) == ["round", "a", "\udcff"]
+    assert catalogue.default is None
+    with pytest.raises(ModelError, match="rename its file"):
+        catalogue.use(catalogue.entries[2])
 
 
 def test_a_list_names_files_and_goes_before_their_own_names(folder: Path, tmp_path: Path) -> None:
@@ -166,7 +179,12 @@ def test_a_path_is_a_path(folder: Path, tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_two_files_of_one_name_are_told_apart_by_their_paths(folder: Path, tmp_path: Path) -> None:
     one, other = put(folder / "m.gguf"), put(tmp_path / "cache" / "m.gguf", b"other")
-    told = refusal(Catalogue(folder, Roots(llama_cpp=(tmp_path / "cache",))), "m")
+    catalogue = Catalogue(folder, Roots(llama_cpp=(tmp_path / "cache",)))
+    catalogue.use(catalogue.find(str(other)))
+    assert listing.read(folder).default_model == str(other)
+    catalogue = Catalogue(folder, Roots(llama_cpp=(tmp_path / "cache",)))
+    assert catalogue.default == catalogue.find(str(other))
+    told = refusal(catalogue, "m")
     assert told == f'The name "m" means several models: give the whole path ({one}, {other}).'
 
 
