@@ -46,8 +46,8 @@ def _told(catalogue: Catalogue, entry: Entry) -> dict[str, Any]:
         "name": entry.name,
         "path": str(entry.path),
         "from": entry.origin,
-        "default": entry.name == catalogue.listing.default_model,
-        "fallback": entry.name == catalogue.listing.fallback_model,
+        "default": catalogue.listing.default_model in {entry.name, str(entry.path)},
+        "fallback": catalogue.listing.fallback_model in {entry.name, str(entry.path)},
         "recommended": entry.recommended,
     }
     try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from ipaddress import ip_address
 
 import httpx
 
@@ -28,6 +30,14 @@ class Address:
         self._base = url.copy_with(path=path if _VERSION.search(path) else f"{path}/v1", query=None, fragment=None)
         self.shown = inert(str(self._base.copy_with(username=None, password=None)), 300)
         """For people: without the user and the password that it may hold."""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the server is on this node, by its address: no proxy leads there."""
+        host = self._base.host
+        with suppress(ValueError):
+            return ip_address(host).is_loopback
+        return host == "localhost" or host.endswith(".localhost")
 
     @property
     def chat(self) -> httpx.URL:

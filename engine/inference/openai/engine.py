@@ -159,7 +159,7 @@ class EndpointEngine:
         self._change(ModelChanged("loading", self.model, "connecting"))
         try:
             self._server = Address(self._endpoint)
-            self._client = self._connected()
+            self._client = self._connected(self._server)
         except ModelError as error:
             self._change(ModelChanged("failed", self.model, str(error)))
             return
@@ -170,13 +170,14 @@ class EndpointEngine:
                 await self._failing.wait()
                 await asyncio.sleep(self._retry_s)
 
-    def _connected(self) -> httpx.AsyncClient:
+    def _connected(self, server: Address) -> httpx.AsyncClient:
         headers = {"content-type": "application/json", "accept-encoding": "identity"}
         if self._key:
             headers["authorization"] = f"Bearer {self._key}"
         try:
             return httpx.AsyncClient(
                 headers=headers,
+                trust_env=not server.is_here,
                 timeout=httpx.Timeout(None, connect=self._patience.connect_s, pool=self._patience.connect_s),
                 limits=httpx.Limits(max_keepalive_connections=0),  # texts are minutes apart, and stale lines break
             )

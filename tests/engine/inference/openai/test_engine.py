@@ -465,6 +465,19 @@ async def test_a_certificate_that_cannot_be_trusted(
         assert "has a certificate that cannot be trusted (self-signed certificate" in detail
 
 
+async def test_proxies_are_for_other_nodes_and_must_be_of_a_known_kind(
+    server: Server, start: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    _, states = await start()
+    assert (await settled(states)).state == "ready"
+    _, states = await start("http://192.0.2.1")
+    assert re.search(r"cannot be reached .*\(connection refused\)", (await settled(states)).detail)
+    monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1:9")
+    _, states = await start("http://192.0.2.1")
+    assert "The proxy of the environment cannot be used" in (await settled(states)).detail
+
+
 async def test_texts_are_written_side_by_side(server: Server, engine: EndpointEngine) -> None:
     all_here = asyncio.Event()
 
