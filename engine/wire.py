@@ -27,6 +27,12 @@ with ``"event": "answer"`` and the question::
                  "decode_tokens_s"},
      "snapshot": sequence number}
 
+``telltop analyze --insights`` prints :func:`insights`::
+
+    {"event": "insights", "summary", "reason_code": kind of a finding | "healthy", "confidence": 0..1,
+     "primary_process": {"pid", "name"} | null, "supporting_facts": [{"id", "text", "value", "unit"}], "next_step",
+     "grounding": as above, and who wrote it: "id", "time", "source", "model", ...}
+
 ``telltop snapshot --json`` prints :func:`snapshot`: the fields of :class:`engine.snapshot.Snapshot` under their names,
 but for ``self_use``, which is ``self``, and ``monotonic``, which means nothing outside of this process; ``memory`` and
 each file system also have their ``percent``, and ``memory`` its ``swap_percent``. What is renewed seldom
@@ -41,6 +47,7 @@ from typing import Any
 
 import msgspec
 
+from engine.analysis.insights import Insights
 from engine.events import AnalysisFinished, Event, FindingClosed, FindingOpened, SnapshotTaken
 from engine.finding import Finding
 from engine.report import Analysis, Answer
@@ -116,6 +123,17 @@ def finding(found: Finding) -> Json:
 def analysis(written: Analysis) -> Json:
     """A finished analysis."""
     return {"event": "analysis"} | _text(written)
+
+
+def insights(written: Analysis, made: Insights) -> Json:
+    """An analysis of the form ``insights``: by its schema, with who wrote it."""
+    plain: Json = _plain(made)
+    del plain["grounding"]["mentions"]
+    about = {key: value for key, value in _text(written).items() if key in _ABOUT}
+    return {"event": "insights"} | about | plain
+
+
+_ABOUT = ("id", "time", "trigger", "source", "model", "degraded", "outcome", "timings", "snapshot")
 
 
 def answer(written: Answer) -> Json:

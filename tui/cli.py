@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from contextlib import suppress
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from typer.main import get_command
@@ -17,6 +17,9 @@ from engine.errors import OutputError, TelltopError, UsageError
 from engine.text import inert
 from tui import model_commands
 from tui.arguments import Command, Given, Group, Job, with_settings
+
+if TYPE_CHECKING:
+    from engine.inference.protocol import Form
 
 EXIT_UNEXPECTED = 1
 EXIT_INTERRUPTED = 130
@@ -94,18 +97,45 @@ def snapshot(given: Given, json: Json = False) -> Job:
 def analyze(
     given: Given,
     short: Annotated[bool, typer.Option("--short", help="One line.", show_default=False)] = False,
+    insights: Annotated[
+        bool, typer.Option("--insights", help="For programs: JSON by a schema.", show_default=False)
+    ] = False,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Follow: again whenever findings change.", show_default=False)
+    ] = False,
+    only: Annotated[
+        str | None,
+        typer.Option("--filter", metavar="TAG", help="Only findings of this kind or severity.", show_default=False),
+    ] = None,
+    facts: Annotated[
+        bool, typer.Option("--facts", help="Also print the facts that it was written from.", show_default=False)
+    ] = False,
     json: Json = False,
     output: Output = None,
 ) -> Job:
     """Say what the node is doing and which process is to blame."""
+    given.problems += _clashes(
+        {"--short": short, "--insights": insights}, {"--stream": stream, "--output": output is not None},
+        {"--stream": stream, "--insights": insights}, {"--stream": stream, "--facts": facts},
+    )  # fmt: skip
+    if only:
+        from tui.headless.analyze import wrong_tag
+
+        given.problems += wrong_tag(only)
     config = given.config()
 
     def job() -> int:
         from tui.headless import analyze as command
 
-        return command.run(config, short=short, json=json, output=output)
+        form: Form = "insights" if insights else "short" if short else "full"
+        return command.run(config, form=form, json=json, output=output, only=only or "", facts=facts, stream=stream)
 
     return _headless(config, job)
+
+
+def _clashes(*pairs: dict[str, bool]) -> list[str]:
+    """A sentence for each pair of flags of which only one may be given."""
+    return [f"{' and '.join(pair)} do not go together" for pair in pairs if all(pair.values())]
 
 
 @app.command(cls=Command)

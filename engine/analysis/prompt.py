@@ -19,6 +19,11 @@ SYSTEM = (
 _TASKS = {
     "full": "In 2 to 5 sentences: what is happening, which process causes it, what to do, what to watch.",
     "short": "In one line of at most 25 words: what is happening and which process causes it.",
+    "insights": (
+        'Answer with one JSON object and nothing else: {"summary": one sentence, "reason_code": the kind of the '
+        'gravest finding or "healthy", "confidence": 0 to 1, "primary_pid": the pid to blame or null, '
+        '"supporting_facts": numbers of facts such as ["f1"], "next_step": one sentence}'
+    ),
 }
 QUESTION_LIMIT = 2000
 """Characters of a question that are passed on."""
@@ -40,8 +45,8 @@ def sampling(form: Form, general: Sampling) -> Sampling:
 
 
 def analysis(facts: Digest, form: Form) -> tuple[Message, ...]:
-    """The messages for an analysis of the form ``full`` or ``short``."""
-    task = _TASKS["short" if form == "short" else "full"]
+    """The messages for an analysis of the form ``full``, ``short`` or ``insights``."""
+    task = _TASKS.get(form, _TASKS["full"])
     return (Message("system", SYSTEM), Message("user", f"{facts.text}\n\n{task}"))
 
 

@@ -53,7 +53,7 @@ class Narrator:
 
 def narrate(briefing: Briefing) -> list[str]:
     """The text in pieces that belong together; joined they are the whole."""
-    if briefing.form == "short":
+    if briefing.form in {"short", "insights"}:  # of the form for programs the rules fill in all but the summary
         return [_short(briefing.snapshot, briefing.findings)]
     if briefing.form == "answer":
         sentences = reply(briefing.question, briefing.snapshot, briefing.findings)

@@ -12,7 +12,7 @@ from engine.finding import Finding
 from engine.report import Source, Timings
 from engine.snapshot import Snapshot
 
-Form = Literal["full", "short", "answer"]
+Form = Literal["full", "short", "answer", "insights"]
 Voice = Literal["answer", "thinking"]
 """What a piece of text belongs to: what a reasoning model thinks aloud first is no part of its answer."""
 

@@ -357,3 +357,39 @@ def test_progress_and_colour_are_for_terminals(environment: dict[str, str], tiny
         assert terminal.wait() == 0
         assert b"\x1b[1m" in terminal.raw
         assert "COMMAND" in terminal.text
+
+
+# -- analyses for programs
+
+
+def test_insights_follow_their_schema(telltop: Run) -> None:
+    done = telltop("analyze", "--insights", "--facts")
+    assert (done.returncode, done.stderr) == (0, b"")
+    (told,) = objects(done.stdout)
+    assert told["event"] == "insights"
+    assert told["source"] == "rules"
+    assert 0 <= told["confidence"] <= 1
+    assert told["summary"]
+    assert told["next_step"]
+    assert isinstance(told["reason_code"], str)
+    assert told["primary_process"] is None or told["primary_process"]["pid"] > 0
+    assert told["facts"][0]["id"] == "f1"
+
+
+def test_facts_are_what_the_writer_was_given(telltop: Run) -> None:
+    done = telltop("analyze", "--short", "--facts", "--filter", "steal_high")
+    assert (done.returncode, done.stderr) == (0, b"")
+    lines = done.stdout.decode().splitlines()
+    assert lines[1].startswith("Node ")
+    assert "f1 " in lines[2]
+
+
+def test_a_stream_goes_on_until_it_is_interrupted(started: Start) -> None:
+    running = started("analyze", "--stream", "--json")
+    assert running.stdout is not None
+    first = json.loads(running.stdout.readline())
+    assert first["event"] == "analysis"
+    assert running.poll() is None
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 130

@@ -67,7 +67,8 @@ def test_help_names_every_flag_command_and_exit_code(telltop: Telltop) -> None:
     [
         ("snapshot", {"--json"}),
         ("doctor", {"--json"}),
-        ("analyze", {"--short", "--json", "--output", "--no-color"}),
+        ("analyze", {"--short", "--json", "--output", "--no-color", "--insights", "--stream", "--filter", "--facts"}),
+        ("drill", {"--kinds", "--control", "--json"}),
         ("ask", {"--json", "QUESTION"}),
         ("watch", {"--json", "--seconds"}),
     ],
@@ -106,6 +107,8 @@ def test_everything_wrong_is_told_at_once(telltop: Telltop, monkeypatch: pytest.
         (("watch", "--seconds", "0"), ['--seconds must be a number of seconds above 0, not "0"']),
         (("watch", "--seconds=nan"), ['--seconds must be a number of seconds above 0, not "nan"']),
         (("watch", "--seconds", "--json"), ["--seconds needs a value"]),
+        (("analyze", "--insights", "--short"), ["--short and --insights do not go together"]),
+        (("analyze", "--stream", "--output=x"), ["--stream and --output do not go together"]),
         (("ask",), ['ask needs a question, such as: telltop ask "why is load high?"']),
         (("ask", "  "), ['ask needs a question, such as: telltop ask "why is load high?"']),
         (("ask", "why", "--modle", "m"), ["--modle is unknown: did you mean --model?"]),
