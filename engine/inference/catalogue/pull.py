@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-import httpx
 from msgspec import Struct
 
 from engine.errors import ModelError
 from engine.inference.catalogue.catalogue import SUMS
 from engine.inference.catalogue.entry import is_model, parts, stem
 from engine.inference.gguf import read_header
+from engine.inference.web import httpx
 from engine.text import inert
 from engine.units import size as readable
 

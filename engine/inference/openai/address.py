@@ -6,9 +6,8 @@ import re
 from contextlib import suppress
 from ipaddress import ip_address
 
-import httpx
-
 from engine.errors import ModelError
+from engine.inference.web import httpx
 from engine.text import inert
 
 _VERSION = re.compile(r"/v\d+\w*(/|$)")

@@ -7,7 +7,6 @@ import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 
-import httpx
 import msgspec
 from msgspec import Struct
 
@@ -18,6 +17,7 @@ from engine.inference.openai.failures import of_status, of_transport
 from engine.inference.openai.outbox import Outbox
 from engine.inference.openai.transfer import Dialect, Patience, Transfer, beginning
 from engine.inference.protocol import Failed, Generation, Request
+from engine.inference.web import httpx
 from engine.report import Source
 from engine.text import inert
 

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-import httpx
-
 from engine.inference.openai.address import Address
 from engine.inference.openai.chunks import said
+from engine.inference.web import httpx
 from engine.text import inert
 from engine.units import span
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
-import httpx
 import msgspec
 from msgspec import Struct
 
@@ -18,6 +17,7 @@ from engine.inference.openai.failures import of_status, of_transport
 from engine.inference.openai.sse import EventParser, TooLongError
 from engine.inference.protocol import Delta, Failed, Finished, Generation, Request, Started
 from engine.inference.thinking import Part, Thinking
+from engine.inference.web import httpx
 from engine.report import Timings
 
 _MOST_ERROR = 16 << 10
