@@ -223,8 +223,11 @@ class Scheduler:
 
     def _evaluate(self) -> int:
         self._context.arm()
-        cancelled = self._stopping or all(job.cancelled for job in self._batched)
-        status = ABORTED if cancelled else self._context.decode()
+        status = ABORTED
+        for job in self._batched:
+            if not (job.cancelled or self._stopping):
+                status = self._context.decode()
+                break
         self._batched = ()
         return status
 

@@ -13,6 +13,7 @@ class TextStream:
     def __init__(self, stop: tuple[str, ...] = ()) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stop = tuple(each for each in stop if each)
+        self._plain = not self._stop
         self._whole = True
         self._held = ""
         self.stopped = False
@@ -20,6 +21,8 @@ class TextStream:
 
     def feed(self, piece: bytes) -> str:
         """The text that is certain after ``piece``; of stop strings the one that ends first counts."""
+        if self._plain and self._whole and piece.isascii():  # nearly always
+            return piece.decode("ascii")
         return "" if self.stopped else self.past(self.decode(piece))
 
     def decode(self, piece: bytes) -> str:

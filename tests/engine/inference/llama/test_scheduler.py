@@ -132,7 +132,7 @@ def test_a_text_does_not_depend_on_its_company(tiny_gguf: Path, schedule: list[S
 
 async def _check(path: Path, schedule: list[Step]) -> None:
     requests = [wanted_by(step, number) for number, step in enumerate(schedule)]
-    async with running(path, slots=1) as engine:
+    async with running(path, slots=1, context=1024) as engine:
         alone = [await collect(engine, each) for each in requests]
     async with running(path, slots=4, context=1024) as engine:
         tasks = []
