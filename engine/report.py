@@ -33,6 +33,8 @@ class Mention(Struct, frozen=True):
     status: Literal["grounded", "unverified", "wrong"]
     pid: int | None = None
     """The process that it points at, when it names one."""
+    fact: str = ""
+    """The fact of a finding that bears the number out, as ``FINDING/f1``; empty where another figure does."""
 
 
 class Grounding(Struct, frozen=True):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -221,6 +222,20 @@ def drill(
 app.add_typer(model_commands.app, name="models")
 
 
+@app.command(cls=Command)
+@with_settings
+def demo(given: Given) -> Job:
+    """Open the dashboard while real, bounded faults come and go on this node, one after the other."""
+    config = given.config()
+
+    def job() -> int:
+        from engine.drill.demo import Demonstration
+
+        return _dashboard(config, Demonstration)
+
+    return job
+
+
 def _headless(config: Config, work: Job) -> Job:
     def job() -> int:
         from tui.terminal import private_streams
@@ -232,14 +247,14 @@ def _headless(config: Config, work: Job) -> Job:
     return job
 
 
-def _dashboard(config: Config) -> int:
+def _dashboard(config: Config, beside: Callable[[], AbstractContextManager[object]] = nullcontext) -> int:
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(["the dashboard needs a terminal: without one, use telltop watch --json or telltop analyze"])
     from tui.launch import run
     from tui.terminal import own_terminal
 
     _begin_log(config)
-    with own_terminal(config.log_path) as guard:
+    with own_terminal(config.log_path) as guard, beside():
         return run(config, guard)
 
 

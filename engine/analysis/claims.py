@@ -44,6 +44,18 @@ _NUMBER = re.compile(
     r"|(?P<time>[ \u00a0-]?(?:ms|s|sec|secs|seconds?|min|mins|minutes?|h|hours?|d|days?|weeks?)\b))?"
     r"(?![\w%]|\.\d|:\d)"
 )
+_SECONDS = {
+    "ms": 0.001,
+    "s": 1.0,
+    "se": 1.0,
+    "mi": 60.0,
+    "h": 3600.0,
+    "ho": 3600.0,
+    "d": 86400.0,
+    "da": 86400.0,
+    "we": 604800.0,
+}
+"""Of a unit of time by its first two letters."""
 _ORDINAL = re.compile(r"(?m)^[ \t>*-]*\d{1,3}[.)](?=\s)|\d{1,4}[-:]\d{2}(?:[-:]\d{2})?(?!\d)")
 """List numbers at the beginning of a line; dates and times of day."""
 _INDEX = re.compile(
@@ -160,10 +172,12 @@ def _named(start: int, end: int, pid: int, text: str, evidence: Evidence) -> lis
 
 
 def _number(match: re.Match[str], text: str, evidence: Evidence) -> Claim | None:
-    if match["time"]:
-        return None
     digits = match["whole"].replace(",", "") + (match["part"] or "")
     value, step = float(digits), 0.5 * 10.0 ** -len((match["part"] or ".")[1:])
+    if match["time"]:
+        seconds = _SECONDS[match["time"].strip(" \u00a0-")[:2]]
+        # Spans are cut, not rounded, to their unit.
+        return Claim(match.start(), match.end(), "number", None, (value * seconds,), seconds, "s")
     before = text[max(0, match.start() - 100) : match.start()]
     dimension, scales = _measure(match)
     if not dimension:

@@ -61,7 +61,9 @@ def ground(text: str, snapshot: Snapshot, findings: Sequence[Finding]) -> Ground
         places = {claim.place for claim in inside if claim.place}
         told = [of_process(process, snapshot) for process in dict.fromkeys(named)]
         values = merged([evidence.node, *told, *(of_place(place, snapshot) for place in sorted(places))])
-        mentions += [_judged(claim, line, inside, values, evidence) for claim in inside]
+        judged = [_judged(claim, line, inside, values, evidence) for claim in inside]
+        # A duration says something where a fact is the same; most others ("in the last 10 s") claim nothing.
+        mentions += [m for m, c in zip(judged, inside, strict=True) if c.dimension != "s" or m.status == "grounded"]
     return Grounding(
         grounded=sum(mention.status == "grounded" for mention in mentions),
         claims=len(mentions),
@@ -84,7 +86,7 @@ def _judged(claim: Claim, line: re.Match[str], inside: list[Claim], values: Valu
     if claim.kind == "pid":
         return _pid(claim, before, evidence)
     if _borne_out(claim, before, values):
-        return Mention(claim.start, claim.end, "grounded")
+        return Mention(claim.start, claim.end, "grounded", fact=_fact(claim, before, evidence))
     wrong = _contradicted(claim, before, after, inside, evidence)
     return Mention(claim.start, claim.end, "wrong" if wrong else "unverified")
 
@@ -109,6 +111,15 @@ def _borne_out(claim: Claim, before: str, values: Values) -> bool:
         for value in claim.values
         for fact in facts
     )
+
+
+def _fact(claim: Claim, before: str, evidence: Evidence) -> str:
+    """The first fact of a finding that says the same; the gravest finding comes first."""
+    for finding in evidence.findings:
+        for fact in finding.facts:
+            if fact.value is not None and _borne_out(claim, before, {fact.unit or "count": [fact.value]}):
+                return f"{finding.id}/{fact.id}"
+    return ""
 
 
 def _contradicted(claim: Claim, before: str, after: str, inside: list[Claim], evidence: Evidence) -> bool:

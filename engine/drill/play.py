@@ -51,7 +51,7 @@ async def played(act: Act) -> AsyncIterator[Playing]:
 
     Raises NotHereError where it cannot be made.
     """
-    folder = Path(tempfile.mkdtemp(prefix="telltop-drill-", dir=_place()))
+    folder = Path(tempfile.mkdtemp(prefix="telltop-drill-", dir=place()))
     guard = None
     try:
         guard = await asyncio.create_subprocess_exec(
@@ -73,7 +73,7 @@ async def played(act: Act) -> AsyncIterator[Playing]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _place() -> str | None:
+def place() -> str | None:
     """On disk rather than in memory, where there is such a place."""
     return "/var/tmp" if os.access("/var/tmp", os.W_OK) else None
 

@@ -203,3 +203,19 @@ def test_a_long_text_is_read_in_one_pass() -> None:
     """Patterns that look back are bounded, so that a text of thousands of figures takes no square of the time."""
     result = check("load 9.31 " * 3000)
     assert result.grounded == result.claims == 3000
+
+
+def test_a_number_is_linked_to_the_fact_of_the_finding_that_bears_it_out() -> None:
+    facts = (Fact("f1", "space used on /data", 93.0, "%"), Fact("f2", "time until it is full", 510.0, "s"))
+    finding = Finding("disk_full-1", "disk_full", "warning", 0.0, "", (), facts)
+    text = "It is 93 % full, for good in about 8 min; load is 0.10."
+    told = ground(text, make_snapshot(), (finding,))
+    assert [(text[m.start : m.end], m.status, m.fact) for m in told.mentions] == [
+        ("93 %", "grounded", "disk_full-1/f1"),
+        ("8 min", "grounded", "disk_full-1/f2"),
+        ("0.10", "grounded", ""),
+    ]
+
+
+def test_a_duration_that_no_fact_knows_claims_nothing() -> None:
+    assert ground("Look again in 5 minutes.", make_snapshot(), ()).claims == 0
