@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.e2e.conftest import Run, Start
-from tests.e2e.screen import PATIENCE_S
+from tests.e2e.screen import PATIENCE_S, TELLTOP, Terminal
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="faults are made by the means of Linux")
 
@@ -53,4 +54,15 @@ def test_ctrl_c_ends_the_fault(started: Start) -> None:
     running.send_signal(signal.SIGINT)
     running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 130
+    assert psutil.wait_procs(faults, timeout=PATIENCE_S)[1] == []
+
+
+def test_the_demonstration_shows_faults_in_the_dashboard_and_ends_them_with_it(tmp_path: Path) -> None:
+    state = {"XDG_STATE_HOME": str(tmp_path / "state"), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    with Terminal((*TELLTOP, "demo"), columns=200, lines=50, env=state) as terminal:
+        terminal.wait_for("drill-cpu_spin")
+        faults = [p for p in psutil.Process(terminal.pid).children(recursive=True) if p.name().startswith("drill-")]
+        assert faults
+        terminal.press("q")
+        assert terminal.wait() == 0
     assert psutil.wait_procs(faults, timeout=PATIENCE_S)[1] == []
