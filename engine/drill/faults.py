@@ -16,7 +16,7 @@ from engine.drill.stage import MIB, Stage
 
 _ZOMBIES = 16
 _STORM_ALIVE, _STORM_BATCH, _STORM_LIFE_S = 160, 16, 6.0
-_FLOOD_BATCH, _FLOOD_PAUSE_S = 8, 0.04
+_FLOOD_BATCH, _FLOOD_PAUSE_S = 12, 0.03
 _THREADS = 700
 _STACK = 64 * 1024
 _SOCKETS = 600
@@ -69,9 +69,11 @@ def short_job_flood(stage: Stage) -> None:
     stage.ready()
     while True:
         for _ in range(_FLOOD_BATCH):
-            if not (pid := os.fork()):
+            if not os.fork():
                 os._exit(0)
-            os.waitpid(pid, 0)
+        with suppress(ChildProcessError):
+            while True:
+                os.wait()
         time.sleep(_FLOOD_PAUSE_S)
 
 

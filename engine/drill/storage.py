@@ -22,7 +22,7 @@ _BLOCK = MIB
 _READERS = 8
 _GROUP_BYTES = 32 * MIB
 _MAPPED_BYTES = 64 * MIB
-_MAPPERS = 4
+_MAPPERS = 6
 _GROUPS = Path("/sys/fs/cgroup")
 _TOOLS = "/usr/sbin:/sbin:/usr/bin:/bin"
 
@@ -78,7 +78,6 @@ def memory_pressure(stage: Stage) -> None:
         os.close(writer)
         os.read(reader, 1)  # until the writing end is closed
         with mmap.mmap(file, _MAPPED_BYTES, prot=mmap.PROT_READ) as mapped:
-            mapped.madvise(mmap.MADV_RANDOM)
             while True:
                 mapped[random.randrange(_MAPPED_BYTES)]
 

@@ -35,6 +35,17 @@ def blame(weighted: Iterable[Weighted], whole: float = 0.0) -> tuple[Culprit, ..
     return tuple(culprit(process, share) for share, process in top[:MOST])
 
 
+def families_first(weighted: Iterable[Weighted], whole: float = 0.0) -> tuple[Culprit, ...]:
+    """As :func:`blame`, but those of the name that has most in all come first: many small before one large."""
+    pairs = [pair for pair in weighted if pair[0] > 0]
+    total = whole or sum(weight for weight, _ in pairs)
+    families: dict[str, float] = {}
+    for weight, process in pairs:
+        families[process.name] = families.get(process.name, 0.0) + weight
+    blamed = blame(pairs, whole)
+    return tuple(sorted(blamed, key=lambda c: -round(families[c.name] / total, 1))) if total > 0 else ()
+
+
 def culprit(process: Process, share: float) -> Culprit:
     """``process`` as a culprit of ``share`` (0..1); shares are rounded to hundredths."""
     return Culprit(process.pid, process.name, process.started, round(share, 2))

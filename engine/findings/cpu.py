@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.finding import Culprit
-from engine.findings.blame import blame, by_cpu, by_io, culprit, named
+from engine.findings.blame import blame, by_cpu, by_io, culprit, families_first, named
 from engine.findings.condition import Condition, number, numbered
 from engine.findings.naming import who
 from engine.findings.settings import Grade, Settings
@@ -29,7 +29,7 @@ def saturated(history: History, settings: Settings) -> list[Condition]:
         return []
     if now.cpu.percent < settings.cpu_busy_percent or (stall and stall.some_percent < settings.cpu_stall_percent):
         grade = "hold"
-    culprits = blame(by_cpu(now), whole=others * cores)
+    culprits = families_first(by_cpu(now), whole=others * cores)
     led = f"; {named(culprits)} {'lead' if len(culprits) > 1 else 'leads'}" if culprits else ""
     return [
         Condition(

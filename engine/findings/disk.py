@@ -112,4 +112,4 @@ def _filling(history: History, system: Filesystem) -> tuple[float, tuple[Culprit
                 newest[process.pid] = process
     written.pop(now.self_use.pid, None)
     shares: list[Weighted] = [(total / seconds, newest[pid]) for pid, total in written.items()]
-    return speed, blame([pair for pair in shares if pair[0] > 0.1 * speed])
+    return speed, blame([pair for pair in shares if pair[0] > 0.02 * speed])

@@ -100,7 +100,7 @@ class Settings(Struct, frozen=True):
     """``fork_storm``: processes of one name that are younger than 12 s, for each 8 cores (and for fewer). ``make -j``
     is advised with as many jobs as cores, so that a hundred of one name is ten times a build; systemd's ``TasksMax``
     for a user (33 % of the limit) and the kernel's pid space (32768) are far above it still."""
-    flood: Limits = Limits(60.0, 100.0, 2000.0)
+    flood: Limits = Limits(60.0, 100.0, 2000.0, fire_s=5.0)
     """``short_job_flood``: processes of one name a second that begin and end between two samples. A fork and exec
     costs about 1 ms of a core (lmbench's lat_proc), so that 100 of them take a tenth of one for nothing; a configure
     script starts as many, but of many names."""
