@@ -12,6 +12,9 @@ from engine.snapshot import Disk, Filesystem, Process, Snapshot
 from engine.telemetry.history import History
 from engine.units import percent, rate, size, span
 
+_STALE_S = 6.0
+"""Space is asked for every few seconds: what it shows was written up to this long before."""
+
 
 def disk_saturated(history: History, settings: Settings) -> list[Condition]:
     """``disk_saturated``: a device is busy all the time and tasks stall on I/O."""
@@ -104,9 +107,14 @@ def _filling(history: History, system: Filesystem) -> tuple[float, tuple[Culprit
         return max(0.0, speed), ()
     written: dict[int, float] = {}
     newest: dict[int, Process] = {}
+    before_it_grew = [
+        s for s in recent if any(o.mount == system.mount and o.used_bytes == before.used_bytes for o in s.filesystems)
+    ]
+    since = max(first.monotonic, before_it_grew[-1].monotonic - _STALE_S)
+    alive = {(process.pid, process.started) for process in now.processes}
     for snapshot in recent:
-        for process in census(snapshot).movers:
-            if process.write_bytes_s:
+        for process in census(snapshot).movers if snapshot.monotonic >= since else ():
+            if process.write_bytes_s and (process.pid, process.started) in alive:
                 gone = process.write_bytes_s * snapshot.interval_s
                 written[process.pid] = written.get(process.pid, 0.0) + gone
                 newest[process.pid] = process

@@ -8,7 +8,9 @@ import pytest
 from engine.analysis.grounding import ground
 from engine.events import FindingClosed, FindingOpened
 from engine.finding import Finding
+from engine.findings.blame import families_first
 from engine.findings.detectors import DETECTORS, KINDS
+from engine.findings.disk import disk_full
 from engine.findings.settings import Settings
 from engine.findings.watch import Watch
 from engine.snapshot import Disk, Filesystem, Pressure, Snapshot
@@ -254,3 +256,21 @@ def test_findings_hold_what_the_events_said() -> None:
     assert isinstance(finding, Finding)
     assert finding.id == "cpu_spin-4121-1"
     assert finding.since == at(QUIET_S, make_snapshot()).time
+
+
+def test_many_small_processes_of_a_name_are_blamed_before_one_larger() -> None:
+    workers = [make_process(500 + n, "cc1", cpu_percent=9.0) for n in range(8)]
+    larger = make_process(20, "single", cpu_percent=28.0)
+    told = families_first([(p.cpu_percent, p) for p in (*workers, larger)])
+    assert [culprit.name for culprit in told] == ["cc1"] * (len(told) - 1) + ["single"]
+
+
+def test_who_wrote_before_it_filled_is_not_blamed_for_it() -> None:
+    def scene(second: int) -> Snapshot:
+        system = make_filesystem("/data", 0.80 if second < 20 else 0.96, GIB)
+        early = make_process(50, "earlier", write_bytes_s=500.0 * MIB if second < 12 else None)
+        late = make_process(60, "filler", write_bytes_s=80.0 * MIB if 18 <= second < 20 else None)
+        return make_snapshot(filesystems=(system,), processes=(early, late))
+
+    (condition,) = disk_full(make_history(scene, 24), Settings())
+    assert [culprit.pid for culprit in condition.culprits] == [60]
