@@ -176,18 +176,23 @@ def text(number: int, tokens: int) -> str:
     return "".join(dice.choice(",.;:!?#$%&()*+-/") for _ in range(tokens))
 
 
-async def next_analysis(engine: LlamaEngine, rounds: int) -> tuple[float, float]:
-    """First token of an analysis of a node that has changed, s, and against the same read cold."""
+async def next_analysis(engine: LlamaEngine, rounds: int, *, trouble: bool) -> tuple[float, float]:
+    """First token of an analysis of a node that has changed, s, and against the same read cold.
+
+    With ``trouble`` it has another trouble than before, and hardly a figure in common; else the same, a minute older.
+    """
     cold, warm = [], []
     for number in range(rounds):
-        scenes = SCENES[number % len(SCENES)], SCENES[(number + 1) % len(SCENES)]  # another trouble, other figures
-        messages = [analysis(digest(each.at(9), ()), "full") for each in scenes]
+        one = SCENES[number % len(SCENES)]
+        other = SCENES[(number + 1) % len(SCENES)] if trouble else one
+        moments = one.at(9), other.at(69)
+        messages = [analysis(digest(each, ()), "full") for each in moments]
         first, again = (replace(request(tokens=1), messages=each) for each in messages)
         await collect(engine, first)
         warm.append(await ttft(engine, again))
         # Another system prompt of the same length: nothing of it has been kept.
-        other = Message("system", "".join(reversed(messages[1][0].content)) + str(number))
-        cold.append(await ttft(engine, replace(again, messages=(other, *messages[1][1:]))))
+        unlike = Message("system", "".join(reversed(messages[1][0].content)) + str(number))
+        cold.append(await ttft(engine, replace(again, messages=(unlike, *messages[1][1:]))))
     return median(warm), median(warm) / median(cold)
 
 
@@ -328,7 +333,8 @@ async def measure(path: Path, threads: int, tokens: int, rounds: int) -> dict[st
         out[f"streams_{count}_ratio"] = median(ours) / median(theirs)
     async with running(path, threads=threads, cache_type="f16", context=8192) as engine:
         out["longest_gap_ratio"] = await longest_gap(engine, tokens)
-        out["next_analysis_s"], out["next_analysis_ratio"] = await next_analysis(engine, rounds)
+        out["next_analysis_s"], out["next_analysis_ratio"] = await next_analysis(engine, rounds, trouble=False)
+        out["other_trouble_s"], out["other_trouble_ratio"] = await next_analysis(engine, rounds, trouble=True)
         out["console_ratio"] = await console_beside_analysis(engine, rounds)
         cpu = time.process_time()
         await asyncio.sleep(2)
