@@ -155,7 +155,7 @@ class LocalNode:
 
     def _backend(self) -> tuple[Backend, bool]:
         """Who writes now, and whether that is less than what was asked for."""
-        if self._engine is not None and self._engine.state.state == "ready":
+        if self._engine is not None and self._engine.state.state in {"ready", "idle"}:
             return self._engine, False
         return self._narrator, self._engine is not None
 

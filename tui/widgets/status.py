@@ -67,6 +67,8 @@ class StatusLine(Panel):
                 row.add(f" loading {model.progress * 100:.0f}%", look.warn)
             case "failed":
                 row.add("failed: ", look.bad).add(model.detail, look.label)
+            case "idle":
+                row.add(model.name, look.accent).add(" unloaded until it is asked", look.dim)
             case "ready":
                 row.add(model.name, look.accent).add(" ready", look.good)
                 if model.detail:
