@@ -86,7 +86,7 @@ def test_a_model_that_fits_gets_the_context_it_wants(node: Node, header: GgufHea
 def test_the_number_format_gives_way_first_then_the_context_then_the_format_again(
     node: Node, header: GgufHeader
 ) -> None:
-    seen = []
+    seen: list[tuple[int, str]] = []
     for mib in range(3000, 2200, -10):
         node.available(mib << 20)
         try:
