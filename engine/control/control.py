@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
@@ -39,6 +40,7 @@ class Control:
     def __init__(self, own: int | None = None, proc: Path = Path("/proc"), system: System | None = None) -> None:
         self._own = os.getpid() if own is None else own
         self._system = system or _this_system(proc)
+        self._turn = threading.Lock()
 
     @property
     def safe(self) -> bool:
@@ -46,8 +48,12 @@ class Control:
         return self._system.holds
 
     def apply(self, act: Act, targets: Iterable[Target]) -> list[Outcome]:
-        """Do ``act`` to each of the targets, in their order; may take a while where there are many threads."""
-        return [self._one(act, target) for target in targets]
+        """Do ``act`` to each of the targets, in their order; may take a while where there are many threads.
+
+        One act after the other, whichever threads call: two steps of niceness asked for at once are two steps.
+        """
+        with self._turn:
+            return [self._one(act, target) for target in targets]
 
     def _one(self, act: Act, target: Target) -> Outcome:
         try:

@@ -41,6 +41,11 @@ def child() -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
+def name(child: subprocess.Popen[str]) -> str:
+    """What the kernel calls it: after the interpreter, whichever name that was started by."""
+    return Path(f"/proc/{child.pid}/comm").read_text().strip()
+
+
 def choose(terminal: Terminal, pid: int) -> None:
     """Put the cursor on a process, by the filter."""
     terminal.wait_for("COMMAND")
@@ -52,9 +57,9 @@ def test_signals_reach_the_child_and_its_end_is_told(state: dict[str, str], chil
     with Terminal(env=state) as terminal:
         choose(terminal, child.pid)
         terminal.press("k")
-        terminal.wait_for(f"send a signal to python ({child.pid})")
+        terminal.wait_for(f"send a signal to {name(child)} ({child.pid})")
         terminal.press("1", "0", "enter")
-        terminal.wait_for(f"Send SIGUSR1 to python ({child.pid})?")
+        terminal.wait_for(f"Send SIGUSR1 to {name(child)} ({child.pid})?")
         terminal.press("y")
         assert child.stdout
         assert child.stdout.readline() == "USR1\n"
@@ -76,7 +81,7 @@ def test_niceness_is_raised_and_the_process_seen_whole(state: dict[str, str], ch
         terminal.wait_for(lambda _: os.getpriority(os.PRIO_PROCESS, child.pid) == 7)
         terminal.press("d")
         terminal.wait_for("niceness 7")
-        terminal.wait_for(f"python ({child.pid})")
+        terminal.wait_for(f"{name(child)} ({child.pid})")
         terminal.wait_for("open files")
         child.kill()
         child.wait()

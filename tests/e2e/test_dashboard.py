@@ -53,7 +53,7 @@ def test_it_shows_this_node_and_leaves_by_q(state: dict[str, str], columns: int,
 def test_the_first_frame_has_real_figures(state: dict[str, str]) -> None:
     with Terminal(env=state) as terminal:
         terminal.wait_for(re.compile(r"cpu ─+ [\d.]+ %"))
-        terminal.wait_for(re.compile(rf"{terminal.pid} .*tui\.cli"))
+        terminal.wait_for(re.compile(rf"{terminal.pid} .* S /"))
         load = re.search(r"load ([\d.]+)", terminal.text)
         assert load
         assert abs(float(load[1]) - os.getloadavg()[0]) < 1.5

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -239,3 +240,12 @@ def test_no_descriptor_is_left_open(control: Control, child: Child) -> None:
     for _ in range(3):
         control.apply(TERM, [target, replace(target, started=0.0), seen(1)])
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_steps_asked_for_at_once_are_all_taken(either: Control, child: Child) -> None:
+    target = seen(child().pid)
+    before = os.getpriority(os.PRIO_PROCESS, target.pid)
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(lambda _: one(either, Nicer(1), target), range(8)))
+    assert all(outcome.done for outcome in outcomes)
+    assert os.getpriority(os.PRIO_PROCESS, target.pid) == before + 8
