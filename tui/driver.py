@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import selectors
+from codecs import getincrementaldecoder
 from functools import partial
 from typing import Any
 
+from textual import constants
+from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
 from tui.writer import Writer
+
+_LOOK_S = 0.1
+"""How often the input thread looks whether it is to end."""
 
 
 class CaughtUp(Message):
@@ -61,6 +69,29 @@ class TerminalDriver(LinuxDriver):
         super().close()
         self.undelivered = self._writer is not None and self._writer.undelivered
         self._writer = None
+
+    def run_input_thread(self) -> None:
+        """Read keys and dispatch them. Textual looks every tenth of a second whether an Esc stayed alone; after input
+        this looks when that is decided, so that Esc stops a text at once.
+        """
+        parser = XTermParser(self._debug)
+        decode = getincrementaldecoder("utf-8")().decode
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.fileno, selectors.EVENT_READ)
+            wait_s = _LOOK_S
+            while not self.exit_event.is_set():
+                if selector.select(wait_s):
+                    content = os.read(self.fileno, 4096)
+                    if not content:  # nobody will type any more: it is for signals and hang-ups to end the program
+                        self.exit_event.wait(_LOOK_S)
+                    elif text := decode(content):
+                        for event in parser.feed(text):
+                            self.process_message(event)
+                    wait_s = constants.ESCAPE_DELAY + 0.002
+                else:
+                    wait_s = _LOOK_S
+                for event in parser.tick():
+                    self.process_message(event)
 
     def _sigtstp_application(self, *_: object) -> None:
         """Ctrl-Z, or a SIGTSTP from elsewhere."""
