@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from engine.config import Config
 from engine.local_node import LocalNode
@@ -16,6 +17,10 @@ def run(config: Config, guard: Guard) -> int:
     # Over a line that delivers the rest of a key's sequence later than this, Esc comes a moment early; without it
     # every Esc waits a tenth of a second for a sequence that never comes.
     os.environ.setdefault("ESCDELAY", "30")
+
+    # The thread that runs the model takes the interpreter once a token: it waits half a millisecond for a frame that is
+    # being drawn, not five.
+    sys.setswitchinterval(0.0005)
 
     from tui.app import TelltopApp
 
