@@ -79,8 +79,8 @@ def load(snapshot: Snapshot) -> str:
     judged = "more than" if one > cores else "within"
     return (
         f"Load is {one:.2f} (1 min), {five:.2f} (5 min) and {fifteen:.2f} (15 min), {judged} what {_cores(cores)} can "
-        f"run at once; the CPU is {percent(now.percent)} busy. Now {_tasks(now.runnable)} run or wait for a core and "
-        f"{_tasks(now.blocked) if now.blocked else 'none'} for storage."
+        f"run at once; the CPU is {percent(now.percent)} busy. Running or waiting for a core: {_tasks(now.runnable)}; "
+        f"waiting for storage: {_tasks(now.blocked) if now.blocked else 'none'}."
     )
 
 
